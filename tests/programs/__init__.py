@@ -1,0 +1,78 @@
+"""Programs to debug: small C sources beside this file, and `build`, which compiles one.
+
+Runs on the main thread of a test run.  It must not leave files behind: everything it compiles
+lies in one temporary directory that goes when the run ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def _folder() -> Path:
+    """The directory of this run's programs; it can be read by every user, since some tests give up root."""
+    # The object removes the directory when it is finalised, at the latest when the interpreter ends: so keep it.
+    global _keep
+    _keep = tempfile.TemporaryDirectory(prefix="tracedbg-programs-", ignore_cleanup_errors=True)
+    os.chmod(_keep.name, 0o755)
+    return Path(_keep.name)
+
+
+_keep: tempfile.TemporaryDirectory[str] | None = None
+
+
+def source(name: str) -> Path:
+    """The source file called `name` (``fact`` or ``fact.c``)."""
+    path = HERE / name
+    return path if path.suffix else path.with_suffix(".c")
+
+
+def line_of(name: str, marker: str) -> int:
+    """The 1-based number of the only line of source `name` that contains `marker`, so that tests do not count lines."""
+    hits = [n for n, text in enumerate(source(name).read_text().splitlines(), 1) if marker in text]
+    assert len(hits) == 1, f"{marker!r} is on the lines {hits} of {name}"
+    return hits[0]
+
+
+@functools.cache
+def build(name: str, *flags: str, compiler: str = "cc") -> Path:
+    """Compile a program once for this run and return its path.
+
+    Args:
+        name: a source in this directory, ``fact`` or ``fact.c``.
+        flags: what the compiler is told, for example ``"-O2", "-static"``; none at all means ``-g -O0``.
+            ``-pthread`` is always there.
+        compiler: the program to call; the test is skipped where it is missing.
+
+    Returns:
+        The program.  Its file name is that of the source, so that it also is the process's name.
+    """
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no C compiler {compiler!r} here")
+    path = source(name)
+    flags = flags or ("-g", "-O0")
+    key = hashlib.sha256(repr((path.name, flags, compiler)).encode() + path.read_bytes()).hexdigest()[:16]
+    folder = _folder() / key
+    program = folder / path.stem
+    folder.mkdir()
+    folder.chmod(0o755)
+    # Standard input is closed so that a compiler that asks something fails instead of waiting for ever.
+    done = subprocess.run(
+        [compiler, "-pthread", *flags, str(path), "-o", str(program)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )
+    if done.returncode and "-static" in " ".join(flags) and "cannot find -l" in done.stderr:
+        pytest.skip(f"no static C library here: {done.stderr.splitlines()[0]}")
+    assert done.returncode == 0, done.stderr
+    return program
