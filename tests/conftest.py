@@ -1,0 +1,81 @@
+"""Rules for every test: what it needs of the machine, and that it leaves nothing behind.
+
+`@pytest.mark.needs("cc", "ptrace")` skips with the reason where a need is missing; `TRACEDBG_NO_SKIPS=1` makes each skip a
+failure.  `@pytest.mark.leaves_behind(reason="...")` switches the check for leftovers off for one test, with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests import hostneeds, leftovers
+
+# drgn's OpenMP runtime keeps a pool of kernel threads for good once it has used more than one.  That pool would be an
+# unknown thread in every check for leftovers, so in-process tests use one; programs that tests start inherit it too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        f"needs(*names): skip, with the reason, where the machine lacks one of {', '.join(hostneeds.PROBES)}",
+        "leaves_behind(reason): this test leaves a process, thread, descriptor or handler on purpose",
+    ):
+        config.addinivalue_line("markers", line)
+    leftovers.become_subreaper()
+
+
+def pytest_report_header() -> list[str]:
+    kernel = os.uname()
+    return [
+        f"host: Linux {kernel.release} {kernel.machine}, uid {os.geteuid()}, "
+        + ", ".join(f"{need}: {'no' if hostneeds.missing(need) else 'yes'}" for need in ("ptrace", "cc", "gdb", "tmux")),
+        f"skips are {'failures' if hostneeds.NO_SKIPS else 'allowed'} (TRACEDBG_NO_SKIPS)",
+    ]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for need in mark.args:
+            why = hostneeds.missing(need)
+            if why:
+                item.stash[_CHOSEN] = need in hostneeds.CHOICES
+                pytest.skip(f"needs {need}: {why}")
+
+
+_CHOSEN = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if hostneeds.NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and not item.stash.get(_CHOSEN, False):
+        report.outcome = "failed"
+        report.longrepr = f"TRACEDBG_NO_SKIPS is set, and this test was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    if hostneeds.NO_SKIPS and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"TRACEDBG_NO_SKIPS is set, and {collector.nodeid} was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Law 10: no process, thread, descriptor or signal handler outlives its test."""
+    mark = request.node.get_closest_marker("leaves_behind")
+    if mark is not None:
+        assert mark.kwargs.get("reason"), "leaves_behind wants a reason"
+        yield
+        return
+    before = leftovers.belongings()
+    yield
+    found = leftovers.left_behind(before)
+    if found:
+        pytest.fail("left behind: " + "; ".join(found), pytrace=False)

@@ -1,0 +1,1 @@
+"""Laws of the source tree, checked by reading it."""
