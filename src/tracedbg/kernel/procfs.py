@@ -123,7 +123,7 @@ def _signed32(value: int) -> int:
     return value - (1 << 32) if value & 0x80000000 else value
 
 
-def _read(path: str) -> bytes | None:
+def read_file(path: str) -> bytes | None:
     """All bytes of a file in /proc; None if its owner is gone or closed to us.
 
     Raises:
@@ -160,7 +160,7 @@ def _stat(tid: int) -> list[bytes]:
 
     The name in parentheses is the program's own choice and is not escaped here: only the *last* parenthesis ends it.
     """
-    data = _read(f"{task_dir(tid)}/stat")
+    data = read_file(f"{task_dir(tid)}/stat")
     return data[data.rindex(b")") + 2 :].split() if data else []
 
 
@@ -196,7 +196,7 @@ def status_fields(tid: int) -> dict[str, str]:
 
     The kernel escapes newline and backslash in the one foreign value, `Name`; other odd bytes in it remain foreign text.
     """
-    data = _read(f"{task_dir(tid)}/status") or b""
+    data = read_file(f"{task_dir(tid)}/status") or b""
     fields: dict[str, str] = {}
     for line in data.decode("utf-8", "backslashreplace").split("\n"):
         name, colon, value = line.partition(":")
@@ -241,13 +241,13 @@ def children(pid: int, tid: int) -> list[Pid] | None:
     None if the thread is gone or the kernel was built without CONFIG_PROC_CHILDREN.  Exact only while they stand still: one that
     is reaped during the read can hide another (proc_pid_children(5)).
     """
-    data = _read(f"/proc/{pid}/task/{tid}/children")
+    data = read_file(f"/proc/{pid}/task/{tid}/children")
     return None if data is None else [Pid(int(word)) for word in data.split()]
 
 
 def comm_bytes(tid: int) -> bytes | None:
     """The thread's name in the kernel: up to 15 foreign bytes of any value but zero (longer for kernel threads); None if gone."""
-    data = _read(f"{task_dir(tid)}/comm")
+    data = read_file(f"{task_dir(tid)}/comm")
     return None if data is None else data[:-1]  # the kernel adds one newline; others belong to the name
 
 
@@ -258,7 +258,7 @@ def comm(tid: int) -> Shown:
 
 def cmdline(pid: int) -> tuple[bytes, ...]:
     """The argument vector in the program's memory: foreign bytes, which it may have overwritten.  Empty if gone or a zombie."""
-    data = _read(f"{task_dir(pid)}/cmdline")
+    data = read_file(f"{task_dir(pid)}/cmdline")
     return tuple(data.removesuffix(b"\0").split(b"\0")) if data else ()
 
 
@@ -277,7 +277,7 @@ def wchan(tid: int) -> str:
 
     ``0`` while it runs, for an instant while it falls asleep or wakes, and for threads that we may not trace; empty if gone.
     """
-    data = _read(f"{task_dir(tid)}/wchan")
+    data = read_file(f"{task_dir(tid)}/wchan")
     return data.decode("ascii", "replace") if data else ""
 
 
@@ -288,7 +288,7 @@ def current_syscall(tid: int) -> CurrentSyscall | Literal["running"] | None:
         ``"running"`` for a thread that is not blocked, None if it is gone or closed to us (the kernel asks for the right to
         trace it).
     """
-    data = _read(f"{task_dir(tid)}/syscall")
+    data = read_file(f"{task_dir(tid)}/syscall")
     if not data:
         return None
     words = data.decode("ascii").split()
@@ -300,7 +300,7 @@ def current_syscall(tid: int) -> CurrentSyscall | Literal["running"] | None:
 
 def maps(pid: int) -> list[Mapping]:
     """The memory map, lowest address first; empty if gone, closed to us, or without memory (zombie, kernel thread)."""
-    data = _read(f"{task_dir(pid)}/maps") or b""
+    data = read_file(f"{task_dir(pid)}/maps") or b""
     found = []
     for line in data.split(b"\n"):
         words = os.fsdecode(line).split(None, 5)

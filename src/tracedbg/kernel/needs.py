@@ -1,0 +1,185 @@
+"""What this process may do with ptrace, found out by reading only.
+
+Any thread.  It must not fork, trace or signal to find out: the one function that makes processes is in `spawn`, and every request
+belongs to the tracer thread.  So an answer "allowed" means that nothing visible forbids it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import threading
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from tracedbg.model.ids import Tid
+from tracedbg.model.text import Shown, visible
+
+from . import procfs
+
+CAP_SYS_PTRACE: Final = 19
+"""capabilities(7)"""
+
+SECCOMP_FILTER: Final = 2
+"""SECCOMP_MODE_FILTER of seccomp(2), as the field `Seccomp` of proc_pid_status(5) shows it."""
+
+_YAMA: Final = "/proc/sys/kernel/yama/ptrace_scope"
+_SELINUX_DENY: Final = "/sys/fs/selinux/booleans/deny_ptrace"
+
+# The initial user namespace has this inode number on every kernel (include/linux/proc_ns.h, PROC_USER_INIT_INO).
+_INITIAL_USER_NS: Final = "user:[4026531837]"
+
+YAMA_MEANING: Final = {
+    0: "any process of the same user may be traced",
+    1: "only one's own descendants may be traced",
+    2: "only a tracer with CAP_SYS_PTRACE may trace",
+    3: "nobody may trace, and this cannot be changed before the next boot",
+}
+"""What each value of kernel.yama.ptrace_scope allows (ptrace(2), ptrace_scope)."""
+
+SECCOMP_REMEDY: Final = "allow ptrace in the container's seccomp profile (docker: --cap-add=SYS_PTRACE)"
+
+
+@dataclass(frozen=True, slots=True)
+class OurRights:
+    """What the kernel looks at when one of our threads asks for ptrace.
+
+    Attributes:
+        uids: real, effective, saved and file-system user id.
+        gids: the same for groups.
+        cap_effective: capability bits that count now.
+        cap_permitted: capability bits that we could switch on.
+        seccomp: 0 none, 1 strict, 2 a filter.
+        yama: kernel.yama.ptrace_scope, None where the kernel has no Yama.
+        tracer: the thread that traces the calling thread, 0 for none.
+        initial_user_ns: whether our capabilities count on the whole machine.
+        profile: the security module's label of this process (AppArmor, SELinux), empty or ``unconfined`` without one.
+        selinux_denies: SELinux's switch deny_ptrace is on.
+    """
+
+    uids: tuple[int, ...]
+    gids: tuple[int, ...]
+    cap_effective: int
+    cap_permitted: int
+    seccomp: int
+    yama: int | None
+    tracer: Tid
+    initial_user_ns: bool
+    profile: Shown
+    selinux_denies: bool
+
+    @property
+    def may_trace_anyone(self) -> bool:
+        """CAP_SYS_PTRACE is in effect (within our user namespace at least)."""
+        return bool(self.cap_effective >> CAP_SYS_PTRACE & 1)
+
+
+class Need(NamedTuple):
+    """The answer of a probe.
+
+    Attributes:
+        ok: nothing visible speaks against it.
+        reason: what was found, one clause.
+        remedy: what to do about it; empty when there is nothing to do.
+    """
+
+    ok: bool
+    reason: str
+    remedy: str
+
+
+def yama_scope() -> int | None:
+    """The value of kernel.yama.ptrace_scope, None where there is no Yama."""
+    data = procfs.read_file(_YAMA)
+    return int(data) if data else None
+
+
+def kernel_version() -> tuple[int, int]:
+    """The running kernel's version, for example ``(6, 18)``."""
+    found = re.match(r"(\d+)\.(\d+)", platform.release())
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def user_namespace(pid: int | str) -> str:
+    """The user namespace of a process as a name to compare; empty when it is gone or closed to us.
+
+    Args:
+        pid: a number, or ``self``.
+    """
+    try:
+        return os.readlink(f"/proc/{pid}/ns/user")
+    except OSError:
+        return ""  # includes kernels without user namespaces, where there is nothing to compare
+
+
+def our_rights() -> OurRights:
+    """Read the rights of the calling thread (they belong to a thread: credentials(7), seccomp(2))."""
+    fields = procfs.status_fields(threading.get_native_id())
+    deny = procfs.read_file(_SELINUX_DENY) or b"0"
+    try:
+        profile = procfs.read_file("/proc/self/attr/current")
+    except OSError:
+        profile = None  # EINVAL: a kernel whose security modules have no labels
+    return OurRights(
+        uids=tuple(map(int, fields["Uid"].split())),
+        gids=tuple(map(int, fields["Gid"].split())),
+        cap_effective=int(fields["CapEff"], 16),
+        cap_permitted=int(fields["CapPrm"], 16),
+        seccomp=int(fields.get("Seccomp", "0")),
+        yama=yama_scope(),
+        tracer=Tid(int(fields["TracerPid"])),
+        initial_user_ns=user_namespace("self") in ("", _INITIAL_USER_NS),
+        profile=visible((profile or b"").strip(b"\0\n ")),
+        selinux_denies=deny[:1] == b"1",
+    )
+
+
+def refused_to_everyone(rights: OurRights) -> Need | None:
+    """What refuses ptrace even on our own children, from rights alone (pure).
+
+    Returns:
+        None if nothing visible does.
+    """
+    if rights.yama == 3:
+        remedy = "set kernel.yama.ptrace_scope to 1 in /etc/sysctl.d and boot again"
+        return Need(False, f"Yama's ptrace_scope is 3: {YAMA_MEANING[3]}", remedy)
+    if rights.yama == 2 and not rights.may_trace_anyone:
+        remedy = "run tracedbg as root, or as root: sysctl kernel.yama.ptrace_scope=1"
+        return Need(False, f"Yama's ptrace_scope is 2: {YAMA_MEANING[2]}", remedy)
+    if rights.selinux_denies:
+        return Need(False, "SELinux's switch deny_ptrace is on", "as root: setsebool deny_ptrace off")
+    return None
+
+
+def ptrace_allowed() -> Need:
+    """Say whether programs that we start ourselves can be traced, as far as reading can tell.
+
+    Returns:
+        `ok` false only for a certain refusal.  A seccomp filter cannot be read back: with one, `ok` is true and `reason` warns.
+    """
+    rights = our_rights()
+    version = kernel_version()
+    if version < (4, 7):
+        # Before, waitid(2) knew no __WALL (BUGS and HISTORY there), and nothing here could wait for a traced thread with it.
+        return Need(False, f"this kernel is Linux {version[0]}.{version[1]}", "tracedbg needs Linux 4.7 or newer")
+    refusal = refused_to_everyone(rights)
+    if refusal:
+        return refusal
+    if rights.tracer:
+        name = procfs.comm(rights.tracer)
+        reason = f"tracedbg itself is traced by {rights.tracer} ({name}); if that follows forks, it takes our programs first"
+        return Need(True, reason, "trace tracedbg without following forks (strace: without -f)")
+    if rights.seccomp == SECCOMP_FILTER:
+        return Need(True, "a seccomp filter is in force and may refuse ptrace", SECCOMP_REMEDY)
+    return Need(True, "nothing visible refuses ptrace on programs that we start", "")
+
+
+def attach_allowed() -> Need:
+    """Say whether running processes of the same user can be attached to, as far as reading can tell."""
+    general = ptrace_allowed()
+    rights = our_rights()
+    if general.ok and rights.yama == 1 and not rights.may_trace_anyone:
+        remedy = "start the program with tracedbg, run tracedbg as root, or as root: sysctl kernel.yama.ptrace_scope=0"
+        return Need(False, f"Yama's ptrace_scope is 1: {YAMA_MEANING[1]}", remedy)
+    return general
