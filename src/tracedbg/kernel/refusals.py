@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno as _e
 import os
-import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from . import exec_failures, needs, procfs
 
 _PF_EXITING: Final = 0x4
 _PF_KTHREAD: Final = 0x200000
+_SIGKILL: Final = 9
 
 _ATTACHING: Final = frozenset({"PTRACE_ATTACH", "PTRACE_SEIZE"})
 _READING: Final = frozenset({"PTRACE_PEEKTEXT", "PTRACE_PEEKDATA", "process_vm_readv"})
@@ -248,34 +249,39 @@ def why_not_attach(pid: int) -> str:
     return "; ".join(found) if found else ""
 
 
-def explain(call: str, errno: int, tid: int = 0, *, address: int | None = None, caller: int = 0) -> KernelRefused:
+def explain(
+    call: str, args: Sequence[str | int], errno: int, tid: int = 0, *, address: int | None = None, caller: int = 0
+) -> KernelRefused:
     """Make the error for a failed call, with the cause that can be seen now.
 
     Args:
-        call: as in the log, ``ptrace(PTRACE_CONT, 4242, 0, 0)``, or the bare name of a request or system call.
+        call: the system call's name, ``ptrace`` or ``wait4`` for example.
+        args: its arguments as in the log; for ptrace the request's name comes first.
         errno: what the kernel answered.
         tid: the target, 0 if there is none.
-        address: what was to be read or written, for the requests that do so.
+        address: what was to be read or written, where the arguments do not say it.
         caller: the thread that made the call; the calling thread unless told.
 
     Returns:
         `TraceeGone` where the target is dead or dying, `NotPermitted` for EPERM and EACCES, `MemoryRefused` for an address,
         `KernelRefused` for everything else.
     """
-    request = re.search(r"PTRACE_\w+", call)
-    name = request[0] if request else call.partition("(")[0].strip()
+    name = str(args[0]) if call == "ptrace" and args else call
+    shown = f"{call}({', '.join(map(str, args))})"
+    if address is None and name.startswith(("PTRACE_PEEK", "PTRACE_POKE")) and len(args) > 2:
+        address = int(str(args[2]), 0)
     if errno == _e.ESRCH:
-        return _no_such(call, name, tid, caller or threading.get_native_id())
+        return _no_such(shown, name, tid, caller or threading.get_native_id())
     if errno in (_e.EPERM, _e.EACCES):
         what, todo = _not_permitted(name, tid)
-        return NotPermitted(f"{_verb(name, tid)}: {what}", todo, call=call, errno=errno, tid=tid)
+        return NotPermitted(f"{_verb(name, tid)}: {what}", todo, call=shown, errno=errno, tid=tid)
     if address is not None and name in _READING | _WRITING and errno in (_e.EIO, _e.EFAULT):
         return _memory(name in _WRITING, errno, tid, address)
     if name in _RESUMING and errno == _e.EIO:
         what, todo = "the signal to deliver is not a signal number", ""
     else:
         what, todo = _BY_CALL.get((name, errno), (f"{errno_text(errno)} ({errno_name(errno)})", ""))
-    return KernelRefused(f"{_verb(name, tid)}: {what}", todo, call=call, errno=errno, tid=tid)
+    return KernelRefused(f"{_verb(name, tid)}: {what}", todo, call=shown, errno=errno, tid=tid)
 
 
 def _verb(name: str, tid: int) -> str:
@@ -315,7 +321,7 @@ def _no_such(call: str, name: str, tid: int, caller: int) -> KernelRefused:
     if not name.startswith("PTRACE_") or name in _ATTACHING:
         what = f"there is no process {tid}" if facts is None else f"{who(tid)} was ending"
         return KernelRefused(f"{verb}: {what}", "info proc lists what runs", call=call, errno=_e.ESRCH, tid=tid)
-    if facts is None or facts.state in "ZX" or facts.flags & _PF_EXITING:
+    if facts is None or _dying(facts):
         how = "is gone" if facts is None else "is dead or dying"
         return TraceeGone(f"{verb}: {tid} {how}", "its last status tells how it ended", call=call, errno=_e.ESRCH, tid=tid)
     label = f"{tid} ({facts.name})"
@@ -329,6 +335,22 @@ def _no_such(call: str, name: str, tid: int, caller: int) -> KernelRefused:
     else:
         what, todo = f"{label} was not stopped at that moment; it is now", "ask again"
     return KernelRefused(f"{verb}: {what}", todo, call=call, errno=_e.ESRCH, tid=tid)
+
+
+def _dying(facts: Target) -> bool:
+    """Whether a thread is dead or can do nothing but die.
+
+    SIGKILL wakes a stopped tracee, which then runs for some microseconds: until it takes the signal, that is in its own pending set
+    (kernel/signal.c, complete_signal and zap_other_threads); soon after, PF_EXITING is set.  Several looks bridge the gap.
+    """
+    for _ in range(3):
+        sets = procfs.signal_sets(facts.tid)
+        now = target(facts.tid)
+        if now is None or sets is None or now.state in "ZX" or now.flags & _PF_EXITING or _SIGKILL in sets.pending:
+            return True
+        if now.state == "t":
+            return False
+    return False
 
 
 def _memory(writing: bool, errno: int, tid: int, address: int) -> MemoryRefused:
@@ -346,21 +368,31 @@ def _memory(writing: bool, errno: int, tid: int, address: int) -> MemoryRefused:
     return MemoryRefused(f"cannot {verb} memory at {address:#x}: {what}", address=address, errno=errno)
 
 
+_STAGES: Final = {
+    "setsid": "it could not begin a session of its own",
+    "terminal": "its terminal could not become its controlling terminal",
+    "redirect": "its standard input and output could not be put in place",
+    "directory": "its working directory could not be entered",
+    "signals": "its signals could not be reset",
+}
+
+
 def explain_exec(stage: str, errno: int, path: str, *, child: int = 0) -> TracedbgError:
     """Make the error for a program that could not be started.
 
     Args:
-        stage: which call of the child failed: ``execve``, ``ptrace(PTRACE_TRACEME)``, or the name of another.
+        stage: what the child was at when it failed: one of `spawn.STAGES`.
         errno: its errno.
         path: the program's file as given to execve, already searched for in PATH.
         child: the forked child, if it still exists.
 
     Returns:
-        `NotPermitted` or `KernelRefused` for TRACEME, `Failed` for all others.
+        `NotPermitted` or `KernelRefused` for the stage ``traceme``, `Failed` for all others.
     """
-    if "TRACEME" in stage.upper():
-        return explain("ptrace(PTRACE_TRACEME, 0, 0, 0)", errno, child)
-    if not stage.startswith("exec"):
-        return Failed(f"the child could not make ready for '{path}': {stage} failed, {errno_text(errno)} ({errno_name(errno)})")
-    what, todo = exec_failures.cause(errno, path)
+    if stage == "traceme":
+        return explain("ptrace", ("PTRACE_TRACEME", 0, 0, 0), errno, child)
+    if stage == "exec":
+        what, todo = exec_failures.cause(errno, path)
+    else:
+        what, todo = f"{_STAGES.get(stage, stage)}: {errno_text(errno)} ({errno_name(errno)})", ""
     return Failed(f"cannot start '{path}': {what}", todo)
