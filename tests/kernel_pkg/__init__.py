@@ -1,0 +1,1 @@
+"""Tests of the kernel package's readers, refusals and terminal, against real processes."""
