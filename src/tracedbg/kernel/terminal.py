@@ -154,7 +154,7 @@ def set_window_size(pty: Pty, rows: int, columns: int) -> None:
     size = struct.pack("HHHH", min(max(rows, 1), 0xFFFF), min(max(columns, 1), 0xFFFF), 0, 0)
     try:
         fcntl.ioctl(pty.master_fd, termios.TIOCSWINSZ, size)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # ValueError: Python's own answer to descriptor -1
         raise _refused("ioctl(TIOCSWINSZ)", pty, problem) from problem
 
 
