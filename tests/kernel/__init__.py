@@ -1,0 +1,1 @@
+"""Facts about the kernel that the tracer leans on, one small test each; no import of the product."""
