@@ -139,8 +139,6 @@ class Core:
         image = self.image_at(address)
         return image.elf.read(address - image.bias, count) if image is not None and image.elf is not None else b""
 
-    # ------------------------------------------------------------------------------------------------ symbols
-
     def symbol_at(self, address: int) -> tuple[str, int, int] | None:
         """Name, first address and size of the symbol that contains an address.
 
@@ -194,8 +192,6 @@ class Core:
             return None
         return symbol[1], symbol[1] + symbol[2]
 
-    # ------------------------------------------------------------------------------------------------ places
-
     def scopes(self, address: int) -> list[tuple[str, str, int]]:
         """Function, file and line for an address, the innermost inlined function first; empty when there is no line."""
         try:
@@ -247,8 +243,6 @@ class Core:
         bias = image.debug_bias
         found = image.lines.after_prologue(entry - bias, bounds[1] - bias, self.read_code(entry, 16), scopes[0][1])
         return None if found is None else found + bias
-
-    # ------------------------------------------------------------------------------------------------ lists
 
     def function_names(self) -> list[str]:
         """Names of the program's own functions, sorted; those of libraries are left out."""

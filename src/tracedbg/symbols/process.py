@@ -79,8 +79,6 @@ class ProcessCore(Core):
         except (OSError, ValueError, drgn.FaultError) as error:
             raise Failed(f"the debug information of process {pid} cannot be read: {error}") from error
 
-    # ------------------------------------------------------------------------------------------------ memory
-
     def _read_for_drgn(self, address: int, count: int, _offset: int, _physical: bool) -> bytes:
         # drgn understands FaultError only: anything else would come out of an unrelated call.
         if address + count > self._ceiling:
@@ -109,8 +107,6 @@ class ProcessCore(Core):
             except LookupError:
                 count //= 2
         return b""
-
-    # ------------------------------------------------------------------------------------------------ modules
 
     def _declare_loader(self) -> int:
         """Declare ld.so, and return the load bias of the program.
@@ -197,8 +193,6 @@ class ProcessCore(Core):
                 module.try_file(path)
                 if module.debug_file_status == _Status.WANT:
                     module.debug_file_status = _Status.DONT_WANT
-
-    # ------------------------------------------------------------------------------------------------ stacks
 
     def trace(self, regs: Sequence[int], ceiling: int = _EVERYWHERE) -> drgn.StackTrace:
         """Unwind a stopped thread.

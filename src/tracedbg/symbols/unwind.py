@@ -189,3 +189,16 @@ def backtrace(core: ProcessCore, regs: Sequence[int], main: int | None) -> Itera
         yield activation
         if main is not None and symbol is not None and symbol[1] == main and not activation.frame.is_inline:
             return
+
+
+def source_of(core: ProcessCore, activation: Activation) -> tuple[str, int]:
+    """File and line of a frame; ``("", 0)`` when unknown."""
+    if activation.kind == "guessed" and not activation.frame.is_inline:
+        # drgn took this return address for an exact one, and it may already belong to the next line.
+        scopes = core.scopes(activation.code)
+        return (scopes[-1][1], scopes[-1][2]) if scopes else ("", 0)
+    try:
+        source = activation.frame.source()
+    except (LookupError, ValueError):
+        return "", 0
+    return str(source.filename), int(source.line)
