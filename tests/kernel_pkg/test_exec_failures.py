@@ -126,7 +126,7 @@ def test_other_stages() -> None:
     assert "E2BIG" not in str(refusals.explain_exec("exec", errno.E2BIG, "/bin/true"))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -98,7 +98,7 @@ def test_a_hostile_thread_name_fools_no_reader(name: bytes) -> None:
         assert value == name.decode() if name.isalnum() else value.startswith('"')
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=20).filter(lambda name: b"\0" not in name))
 def test_any_thread_name_is_read_back(name: bytes) -> None:
     tid = threading.get_native_id()
@@ -205,6 +205,8 @@ def test_what_another_user_s_process_hides() -> None:
     assert fields["syscall"] == "hidden"
     assert fields["PPid"] == "0"
     assert fields["state"] in set("SRDI")
+    assert procfs.wchan(1) == "0"
+    assert procfs.asleep_in_wait(1) is None  # wchan 0 alone is no evidence
     assert procfs.exe(1) is None
     assert procfs.maps(1) == []
 
