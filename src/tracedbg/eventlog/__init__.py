@@ -1,0 +1,1 @@
+"""Ordered truth: one log, one order, sinks that only read."""

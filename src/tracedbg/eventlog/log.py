@@ -1,0 +1,219 @@
+"""The event log: one order, one lock, immutable records.
+
+Any thread may publish and read.  It makes no system call on tracees, prints nothing and waits only in `until`.  `seq` is the order in
+which our threads reached the log, which need not be the kernel's order; times are taken as close to a call as Python allows.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from tracedbg.model.events import Detail, Event, LaneClosed, LaneOpened, Note, Record, UnknownEvent, Warned
+from tracedbg.model.ids import Role, Source, ThreadRef
+
+from .sinks import Sink
+
+CAPACITY = 1_000_000
+"""Records kept in memory; older ones are only where a sink has written them."""
+
+
+class EventLog:
+    """All that happened, in one order.
+
+    Args:
+        capacity: records kept in memory.
+        detail: the level that is kept in memory even when no sink asks for it.
+    """
+
+    def __init__(self, capacity: int = CAPACITY, detail: Detail = Detail.CALLS) -> None:
+        # Set once.
+        self._began_ns = time.monotonic_ns()
+        self._capacity = capacity
+        self._threads = threading.local()
+        # Under the lock.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
+        self._records: deque[Record] = deque()
+        self._dropped = 0
+        self._seq = 0
+        self._sinks: list[Sink] = []
+        self._own_detail = detail
+        # Written under the lock, read without it: an int is replaced whole.
+        self.detail = detail
+
+    # --- who ------------------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def lane(self, name: str, role: Role, pid: int) -> Iterator[ThreadRef]:
+        """Make the calling thread a lane of this log while the block runs."""
+        ref = ThreadRef(name, threading.get_native_id(), role)
+        self._threads.ref = ref
+        self.publish(LaneOpened(name, role, pid))
+        try:
+            yield ref
+        finally:
+            self.publish(LaneClosed(name))
+            self._threads.ref = None
+
+    def here(self) -> ThreadRef:
+        """The calling thread, by its lane if it has one."""
+        ref: ThreadRef | None = getattr(self._threads, "ref", None)
+        if ref is None:
+            thread = threading.current_thread()
+            ref = ThreadRef(thread.name, threading.get_native_id(), Role.REPL)
+        return ref
+
+    # --- writing --------------------------------------------------------------------------------------------------------------
+    def now(self) -> int:
+        """Nanoseconds since the log began."""
+        return time.monotonic_ns() - self._began_ns
+
+    def wants(self, detail: Detail) -> bool:
+        """Whether events of this level are made at all; ask before building a costly one."""
+        return detail <= self.detail
+
+    def publish(
+        self,
+        event: Event,
+        *,
+        lane: str | None = None,
+        tid: int | None = None,
+        source: Source = Source.USER,
+        of: int = 0,
+        at: int | None = None,
+    ) -> int:
+        """Number the event, keep it and hand it to each sink.
+
+        Args:
+            event: the payload.
+            lane: where it belongs; the calling thread's lane unless given.
+            tid: likewise.
+            source: how we know.
+            of: seq of the record that it completes.
+            at: nanoseconds since the log began, when the fact is older than this call.
+
+        Returns:
+            The record's seq, or 0 if nobody asks for this level of detail.
+        """
+        if event.detail > self.detail:
+            return 0
+        if lane is None:
+            ref = self.here()
+            lane, tid = ref.name, ref.tid if tid is None else tid
+        with self._lock:
+            return self._append(event, lane, tid or 0, source, of, at)
+
+    def _append(self, event: Event, lane: str, tid: int, source: Source, of: int, at: int | None) -> int:
+        self._seq = seq = self._seq + 1
+        record = Record(seq, time.monotonic_ns() - self._began_ns if at is None else at, lane, tid, source, event, of)
+        if len(self._records) >= self._capacity:
+            self._shed()
+        self._records.append(record)
+        for sink in self._sinks[:]:
+            if event.detail <= sink.detail:
+                try:
+                    sink.take(record)
+                except Exception as error:  # a sink of any origin must not stop the log; its removal is news
+                    self._sinks.remove(sink)
+                    self._append(Warned(f"a reader of the log failed and was removed: {error!r}"), lane, tid, Source.USER, 0, None)
+        if self._waiting:
+            self._changed.notify_all()
+        return seq
+
+    def _shed(self) -> None:
+        """Forget the oldest tenth and say so, once per tenth."""
+        count = max(1, self._capacity // 10)
+        for _ in range(count):
+            self._records.popleft()
+        self._dropped += count
+        self._seq += 1
+        text = f"the {self._dropped} oldest events are no longer in memory; --events FILE keeps all"
+        note = Record(self._seq - 1, time.monotonic_ns() - self._began_ns, "log", 0, Source.USER, Note(text))
+        self._records.append(note)
+        for sink in self._sinks:
+            if note.event.detail <= sink.detail:
+                sink.take(note)
+
+    # --- sinks ----------------------------------------------------------------------------------------------------------------
+    def attach(self, sink: Sink) -> None:
+        """Hand every later record to `sink`, on the publishing thread, under the lock: it must only enqueue or write."""
+        with self._lock:
+            self._sinks.append(sink)
+            self._refresh()
+
+    def detach(self, sink: Sink) -> None:
+        """Take a sink away; nothing happens if it is not attached."""
+        with self._lock:
+            if sink in self._sinks:
+                self._sinks.remove(sink)
+            self._refresh()
+
+    def set_detail(self, detail: Detail) -> None:
+        """Choose the level kept in memory; sinks may ask for more."""
+        with self._lock:
+            self._own_detail = detail
+            self._refresh()
+
+    def refresh(self) -> None:
+        """A sink has changed its `detail`."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self.detail = max([self._own_detail, *(sink.detail for sink in self._sinks)])
+
+    # --- reading --------------------------------------------------------------------------------------------------------------
+    @property
+    def last(self) -> int:
+        """The newest seq, 0 for an empty log."""
+        return self._seq
+
+    def since(self, seq: int) -> list[Record]:
+        """The records after `seq` that are still in memory."""
+        with self._lock:
+            return self._after(seq)
+
+    def _after(self, seq: int) -> list[Record]:
+        records = self._records
+        if not records or records[-1].seq <= seq:
+            return []
+        # seq numbers are consecutive, so the place of a record follows from the last one's number.
+        count = records[-1].seq - seq
+        if count >= len(records):
+            return list(records)
+        return list(islice(records, len(records) - count, None))
+
+    def until(self, wanted: Callable[[Record], bool], timeout: float, *, since: int = 0) -> Record | None:
+        """Wait for a record, looking at the past from `since` on first: no race, no sleep.
+
+        Args:
+            wanted: called once for each record, oldest first, on the calling thread.
+            timeout: seconds, after which None is the answer.
+            since: the seq after which to look.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._lock:
+                fresh = self._after(since)
+                if not fresh:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return None
+                    self._waiting += 1
+                    try:
+                        self._changed.wait(left)
+                    finally:
+                        self._waiting -= 1
+                    continue
+            for record in fresh:
+                if wanted(record):
+                    return record
+            since = fresh[-1].seq
+
+
+__all__ = ["CAPACITY", "EventLog", "Sink", "UnknownEvent"]

@@ -1,0 +1,141 @@
+"""Looks at threads of ours from outside while they are inside a wait call.
+
+One thread of its own.  A call that lasts more than a millisecond is looked up in /proc until it is seen asleep; from then on its
+context-switch counters tell how often it was woken.  It makes no call on tracees and never touches the threads it watches.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tracedbg.eventlog.log import EventLog
+from tracedbg.model.events import ThreadAsleep, ThreadWoken
+from tracedbg.model.ids import Role, Source
+
+from . import procfs, raw
+
+_FIRST_LOOK_S = 0.001
+_SLOWEST_LOOK_S = 1.0
+_NEVER = float("inf")
+
+
+class Watched:
+    """One call under observation; owned by the witness but for `over`, which the caller sets."""
+
+    __slots__ = ("asleep_at", "call", "in_vain", "lane", "look_at", "over", "pause", "seq", "since", "switches", "tid", "wchan", "woken")
+
+    def __init__(self, tid: int, lane: str, seq: int) -> None:
+        self.tid, self.lane, self.seq = tid, lane, seq
+        self.since = time.monotonic()
+        self.look_at = self.since + _FIRST_LOOK_S
+        self.pause = _FIRST_LOOK_S
+        self.over = False
+        self.asleep_at = 0.0
+        self.switches = 0
+        self.woken = 0
+        self.in_vain = 0
+        self.call = ""
+        self.wchan = ""
+
+
+class Witness:
+    """The thread that sees others sleep.
+
+    Args:
+        log: where sightings go, as source `proc`.
+        pid: of this process, for the lane.
+    """
+
+    def __init__(self, log: EventLog, pid: int) -> None:
+        self._log, self._pid = log, pid
+        # Under the lock.
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._watched: dict[int, Watched] = {}
+        self._next_look = _NEVER
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and join it."""
+        with self._lock:
+            self._closing = True
+            self._work.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # --- called by the waiting threads ----------------------------------------------------------------------------------------
+    def watch(self, tid: int, lane: str, seq: int) -> None:
+        """The calling thread is about to enter a wait call."""
+        with self._lock:
+            watched = Watched(tid, lane, seq)
+            self._watched[tid] = watched
+            # No wake-up of the witness for each call of microseconds: only if it would otherwise look too late.
+            if self._next_look > watched.look_at + _FIRST_LOOK_S:
+                self._next_look = watched.look_at
+                self._work.notify()
+
+    def release(self, tid: int) -> None:
+        """The call has returned."""
+        with self._lock:
+            watched = self._watched.pop(tid, None)
+            if watched is not None:
+                watched.over = True
+
+    def sleepers(self) -> dict[int, Watched]:
+        """The calls under observation now, by tid."""
+        with self._lock:
+            return dict(self._watched)
+
+    def look_again(self) -> None:
+        """A status was taken somewhere: see soon whether others were woken in vain."""
+        with self._lock:
+            now = time.monotonic()
+            for watched in self._watched.values():
+                watched.pause = _FIRST_LOOK_S
+                watched.look_at = min(watched.look_at, now + _FIRST_LOOK_S)
+            if self._watched:
+                self._work.notify()
+
+    # --- the thread -----------------------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        raw.set_thread_name("witness")
+        with self._log.lane("witness", Role.SCREEN, self._pid):
+            while True:
+                with self._lock:
+                    if self._closing:
+                        return
+                    due = [watched for watched in self._watched.values() if watched.look_at <= time.monotonic()]
+                    if not due:
+                        self._next_look = min((watched.look_at for watched in self._watched.values()), default=_NEVER)
+                        if self._next_look == _NEVER:
+                            self._work.wait()
+                        else:
+                            self._work.wait(max(0.0005, self._next_look - time.monotonic()))
+                        continue
+                for watched in due:
+                    self._look(watched)
+
+    def _look(self, watched: Watched) -> None:
+        watched.look_at = time.monotonic() + watched.pause
+        watched.pause = min(watched.pause * 2, _SLOWEST_LOOK_S)
+        sleep = procfs.asleep_in_wait(watched.tid)
+        if sleep is None or watched.over:
+            return
+        if not watched.asleep_at:
+            watched.asleep_at = time.monotonic()
+            watched.switches = sleep.voluntary_switches
+            watched.call, watched.wchan = sleep.name, sleep.wchan
+            event = ThreadAsleep(sleep.name, sleep.wchan, sleep.evidence)
+            self._log.publish(event, lane=watched.lane, tid=watched.tid, source=Source.PROC, of=watched.seq)
+            watched.pause = _FIRST_LOOK_S
+        elif sleep.voluntary_switches > watched.switches + watched.in_vain:
+            # It is asleep again in the same call although it was switched in meanwhile: woken, found nothing, slept on.
+            watched.in_vain = watched.woken = sleep.voluntary_switches - watched.switches
+            event2 = ThreadWoken(watched.woken, watched.in_vain)
+            self._log.publish(event2, lane=watched.lane, tid=watched.tid, source=Source.PROC, of=watched.seq)

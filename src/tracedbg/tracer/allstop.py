@@ -1,0 +1,221 @@
+"""Stopping and resuming all threads of a process.
+
+Tracer thread; the parts that must hear from a tracee are plans.  All-stop: while the user looks, no thread of the program runs.
+Source: ptrace(2), "Attaching and detaching", "Group-stop"; a leader that ended first reports nothing until its threads are gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+
+from tracedbg.kernel import procfs, raw
+from tracedbg.kernel.ptrace import Ptrace
+from tracedbg.model.errors import KernelRefused, TraceeGone
+from tracedbg.model.events import CallEntered, CallReturned, Note, TraceeBorn
+from tracedbg.model.ids import Source, Tid
+from tracedbg.model.names import PTRACE_OPTIONS, errno_name
+from tracedbg.model.stops import (
+    Arrived,
+    BreakpointHit,
+    ExitEvent,
+    GroupStop,
+    Interrupted,
+    NewTask,
+    SignalDelivery,
+    SyscallStop,
+    VforkDone,
+)
+
+from .book import Book, Inferior, Tracee
+from .breakpoints import heal_copy, lift_all, plant_all
+from .lifecycle import Happening
+from .news import EXITKILL, adopt_task
+from .plans import Await, News
+
+FULL_OPTIONS = 0
+for _name in ("TRACESYSGOOD", "TRACEFORK", "TRACEVFORK", "TRACECLONE", "TRACEEXEC", "TRACEVFORKDONE"):
+    FULL_OPTIONS |= PTRACE_OPTIONS[f"PTRACE_O_{_name}"]
+
+_RECHECK_S = 0.02
+"""How long an all-stop waits for news before it looks in /proc whether a thread will ever report: a leader that ends before its
+threads turns into a zombie without a word."""
+
+
+def full_options(inferior: Inferior) -> int:
+    """The option bits of a process that is being debugged."""
+    return FULL_OPTIONS | (EXITKILL if inferior.launched else 0)
+
+
+def manage(pt: Ptrace, inferior: Inferior) -> None:
+    """Set all options on every stopped thread that lacks them; threads born later inherit them."""
+    wanted = full_options(inferior)
+    if inferior.options != wanted:
+        for tracee in inferior.tracees.values():
+            if tracee.stopped:
+                pt.setoptions(tracee.tid, wanted)
+        inferior.options = wanted
+
+
+# --- resuming one thread ------------------------------------------------------------------------------------------------------
+def let_run(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
+    """CONT; a tracee that was killed meanwhile counts as running, its end will be reported."""
+    tracee.deliver = 0
+    try:
+        pt.cont(tracee.tid, number)
+    except TraceeGone:
+        pass
+    tracee.happens(Happening.RESUME)
+
+
+def let_step(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
+    """SINGLESTEP, likewise."""
+    tracee.deliver = 0
+    tracee.stepping = True
+    try:
+        pt.singlestep(tracee.tid, number)
+    except TraceeGone:
+        pass
+    tracee.happens(Happening.RESUME)
+
+
+def go_on(pt: Ptrace, tracee: Tracee) -> None:
+    """Resume after a stop that nobody needs to hear of."""
+    stop = tracee.stop
+    if isinstance(stop, GroupStop) and tracee.seized:
+        # The process has been stopped by a stop signal: leave it so, but hear of SIGCONT.
+        try:
+            pt.listen(tracee.tid)
+        except TraceeGone:
+            pass
+        tracee.happens(Happening.RESUME)
+    else:
+        let_run(pt, tracee, tracee.deliver)
+
+
+# --- asking to stop -----------------------------------------------------------------------------------------------------------
+def request_stop(pt: Ptrace, tracee: Tracee) -> None:
+    """Ask one running thread to stop: INTERRUPT for a seized one, else a SIGSTOP that is swallowed when it comes."""
+    if tracee.stop_asked or not tracee.running:
+        return
+    tracee.stop_asked = True
+    if tracee.newborn:
+        return  # its first stop is on its way by itself
+    if tracee.seized:
+        try:
+            pt.interrupt(tracee.tid)
+        except TraceeGone:
+            pass
+        return
+    pt.here()
+    args = (tracee.pid, tracee.tid, "SIGSTOP")
+    entered = pt.log.publish(CallEntered("tgkill", args))
+    ret, errno = raw.tgkill(tracee.pid, tracee.tid, signal.SIGSTOP)
+    pt.log.publish(CallReturned("tgkill", args, ret, errno_name(errno) if errno else ""), of=entered)
+    if ret == 0:
+        tracee.ledger += 1
+
+
+def quietly(book: Book, tracee: Tracee, news: News) -> None:
+    """File a stop that came while stopping everybody: it is kept for later, or needs no word."""
+    stop = news.stop
+    if isinstance(stop, BreakpointHit):
+        tracee.rehit = True
+    elif isinstance(stop, SignalDelivery):
+        row = book.signals[stop.signal]
+        if row.stop:
+            tracee.unreported = stop
+        if row.deliver:
+            tracee.deliver = stop.signal
+
+
+def stop_all(pt: Ptrace, book: Book, inferior: Inferior) -> Generator[Await, News | None, None]:
+    """Stop every thread of the process; other news that comes meanwhile is filed, none is lost."""
+    while True:
+        waiting = [tracee for tracee in inferior.running() if not tracee.in_vfork]
+        if not waiting:
+            return
+        for tracee in waiting:
+            request_stop(pt, tracee)
+        news = yield Await(timeout=_RECHECK_S)
+        if news is None:
+            for tracee in waiting:
+                if procfs.state(tracee.tid) in ("Z", "X", "") and tracee.tid == Tid(inferior.pid) and len(inferior.tracees) > 1:
+                    tracee.happens(Happening.LEFT)
+            continue
+        stopped = inferior.tracees.get(news.tid)
+        if stopped is None:
+            if inferior.ended is not None:
+                return
+            continue
+        if news.stop is None:
+            continue
+        if isinstance(news.stop, (ExitEvent, SyscallStop)):
+            let_run(pt, stopped)
+        elif isinstance(news.stop, NewTask):
+            meet(pt, book, inferior, stopped, news.stop)
+        elif isinstance(news.stop, VforkDone):
+            vfork_done(pt, inferior, stopped)
+        else:
+            quietly(book, stopped, news)
+
+
+# --- new tasks ----------------------------------------------------------------------------------------------------------------
+def meet(pt: Ptrace, book: Book, inferior: Inferior, parent: Tracee, stop: NewTask) -> Tracee | None:
+    """A thread or a child was made.  A thread joins the program; a child process is let go with our traces removed.
+
+    Returns:
+        The new thread, None for a child process.
+    """
+    thread = adopt_task(pt, book, inferior, parent, stop)
+    if thread is not None:
+        return thread
+    child = Tid(stop.tid)
+    pt.log.publish(TraceeBorn(int(child), stop.how), lane="tracee", tid=int(child))
+    shares_memory = stop.how == "vfork"
+    if shares_memory:
+        # The child runs in its parent's memory until it execs or exits: our bytes must not be in its way.
+        parent.in_vfork = True
+        lift_all(pt, inferior)
+
+    def release() -> None:
+        try:
+            if not shares_memory:
+                heal_copy(inferior, int(child))
+        except (TraceeGone, OSError):
+            pass  # killed meanwhile: nothing to repair
+        try:
+            pt.detach(child)
+        except KernelRefused:
+            return
+        text = f"process {child} ({stop.how} of {inferior.pid}) was let go, breakpoints removed"
+        pt.log.publish(Note(text), lane="tracee", tid=int(child), source=Source.USER)
+
+    if book.early.pop(child, None) is not None:
+        release()
+    else:
+        book.letting_go[child] = release
+    return None
+
+
+def vfork_done(pt: Ptrace, inferior: Inferior, parent: Tracee) -> None:
+    """The vfork child has left its parent's memory: our bytes go back."""
+    parent.in_vfork = False
+    try:
+        plant_all(pt, inferior)
+    except TraceeGone:
+        pass
+
+
+def ours(tracee: Tracee) -> bool:
+    """Whether its present stop is one that we asked for."""
+    return isinstance(tracee.stop, (Interrupted, Arrived))
+
+
+def kill_now(inferior: Inferior) -> None:
+    """SIGKILL for the process; it needs no permission of ptrace.  ESRCH means that it is dead already."""
+    try:
+        os.kill(inferior.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

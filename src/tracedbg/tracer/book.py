@@ -1,0 +1,189 @@
+"""What the tracer thread knows: processes, their threads, their breakpoint sites.
+
+Owned by the tracer thread and never handed out; other threads get the frozen `view`.  It makes no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tracedbg.kernel.memory import Memory
+from tracedbg.kernel.spawn import Spawned
+from tracedbg.model.ids import Pid, Tid
+from tracedbg.model.stops import AnyStop
+from tracedbg.model.views import BookView, InferiorView, TraceeState, TraceeView
+from tracedbg.model.waitstatus import WaitStatus
+
+from .lifecycle import Happening, after
+from .signals import SignalTable
+from .wishes import BreakpointTable
+
+
+class Tracee:
+    """One traced thread.  All fields belong to the tracer thread."""
+
+    def __init__(self, tid: Tid, pid: Pid, number: int, *, seized: bool) -> None:
+        self.tid, self.pid, self.number, self.seized = tid, pid, number, seized
+        self.state = TraceeState.RUNNING
+        self.stop: AnyStop | None = None
+        self.status: WaitStatus | None = None
+        # Its first stop as a tracee from birth (SIGSTOP or event-stop) has not been seen yet.
+        self.newborn = False
+        # An INTERRUPT or a SIGSTOP of ours is under way for an all-stop or an `interrupt`.
+        self.stop_asked = False
+        # SIGSTOPs of ours that have not come back yet: each is swallowed when it does.
+        self.ledger = 0
+        # Goes with the next resumption.
+        self.deliver = 0
+        # Stopped for something the user has not been told yet.
+        self.unreported: AnyStop | None = None
+        # Its breakpoint hit was not reported: let it run into the breakpoint again instead of stepping over it.
+        self.rehit = False
+        self.stepping = False
+        # Its vfork child still uses its memory; the kernel cannot stop it before the child has finished.
+        self.in_vfork = False
+        self._view: TraceeView | None = None
+
+    def happens(self, happening: Happening) -> None:
+        """Move along the lifecycle table."""
+        self.state = after(self.state, happening)
+        if self.state is not TraceeState.STOPPED:
+            self.stop = None
+
+    @property
+    def stopped(self) -> bool:
+        """In a ptrace-stop that was reported."""
+        return self.state is TraceeState.STOPPED
+
+    @property
+    def running(self) -> bool:
+        """Not in a ptrace-stop that we know of."""
+        return self.state is TraceeState.RUNNING
+
+    def view(self) -> TraceeView:
+        """A frozen copy; the last one as long as nothing has changed."""
+        seen = self._view
+        if seen is None or seen.state is not self.state or seen.stop is not self.stop:
+            self._view = seen = TraceeView(self.number, self.tid, self.state, self.stop, self.seized)
+        return seen
+
+
+class Site:
+    """One patched address.
+
+    Args:
+        address: where.
+        saved: the program's own bytes.
+    """
+
+    __slots__ = ("address", "planted", "saved", "users")
+
+    def __init__(self, address: int, saved: bytes) -> None:
+        self.address, self.saved = address, saved
+        self.planted = False
+        # Who wants it: numbers of user breakpoints, negative numbers for plans.
+        self.users: set[int] = set()
+
+
+class Inferior:
+    """One traced process.  All fields belong to the tracer thread."""
+
+    def __init__(self, pid: Pid, *, launched: bool, path: str = "", spawned: Spawned | None = None) -> None:
+        self.pid, self.launched, self.path, self.spawned = pid, launched, path, spawned
+        self.tracees: dict[Tid, Tracee] = {}
+        self.sites: dict[int, Site] = {}
+        self.memory: Memory | None = None
+        self.ended: WaitStatus | None = None
+        self.exec_seen = not launched
+        self.options = 0
+        self.interrupt_asked = False
+        # Plan that runs it at present; the engine keeps it here.
+        self.plan: object | None = None
+        self._numbers = 0
+
+    def adopt(self, tid: Tid, *, seized: bool) -> Tracee:
+        """A thread of it is traced from now on."""
+        self._numbers += 1
+        tracee = self.tracees[tid] = Tracee(tid, self.pid, self._numbers, seized=seized)
+        return tracee
+
+    def living(self) -> list[Tracee]:
+        """Its threads that may still report something before the process's end."""
+        return [tracee for tracee in self.tracees.values() if tracee.state in (TraceeState.RUNNING, TraceeState.STOPPED)]
+
+    def running(self) -> list[Tracee]:
+        """Its threads that are not stopped."""
+        return [tracee for tracee in self.tracees.values() if tracee.running]
+
+    def open_memory(self) -> Memory:
+        """Its address space, opened at the first use and anew after an exec."""
+        if self.memory is None:
+            self.memory = Memory(self.pid)
+        return self.memory
+
+    def close(self) -> None:
+        """Give descriptors back."""
+        if self.memory is not None:
+            self.memory.close()
+            self.memory = None
+        if self.spawned is not None:
+            self.spawned.close()
+
+    def view(self) -> InferiorView:
+        """A frozen copy."""
+        return InferiorView(
+            self.pid,
+            self.launched,
+            self.plan is not None,
+            tuple(tracee.view() for tracee in self.tracees.values()),
+            self.ended,
+        )
+
+
+class Book:
+    """All that is traced, by number."""
+
+    def __init__(self) -> None:
+        self.inferiors: dict[Pid, Inferior] = {}
+        self.signals = SignalTable()
+        self.breakpoints = BreakpointTable()
+        # First stops that were reported before the event that announces their task.
+        self.early: dict[Tid, WaitStatus] = {}
+        # Forked children to be let go at their first stop: what undoes our traces in them.
+        self.letting_go: dict[Tid, Callable[[], None]] = {}
+
+    def add(self, inferior: Inferior) -> None:
+        """Keep a process."""
+        self.inferiors[inferior.pid] = inferior
+
+    def tracee(self, tid: int) -> Tracee | None:
+        """The thread with this number."""
+        for inferior in self.inferiors.values():
+            tracee = inferior.tracees.get(Tid(tid))
+            if tracee is not None:
+                return tracee
+        return None
+
+    def inferior(self, pid: int) -> Inferior | None:
+        """The process with this number."""
+        return self.inferiors.get(Pid(pid))
+
+    def owner(self, tid: int) -> Inferior | None:
+        """The process that a thread belongs to."""
+        tracee = self.tracee(tid)
+        return None if tracee is None else self.inferiors.get(tracee.pid)
+
+    def all_tracees(self) -> Iterator[Tracee]:
+        """Every thread of every process."""
+        for inferior in self.inferiors.values():
+            yield from inferior.tracees.values()
+
+    def forget(self, pid: Pid) -> None:
+        """Drop a process that is dead or detached."""
+        inferior = self.inferiors.pop(pid, None)
+        if inferior is not None:
+            inferior.close()
+
+    def view(self) -> BookView:
+        """A frozen copy of everything."""
+        return BookView(tuple(inferior.view() for inferior in self.inferiors.values()))

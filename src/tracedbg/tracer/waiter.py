@@ -1,0 +1,218 @@
+"""Threads whose work is to sleep in a wait call and hand over what they got.
+
+Each waiter runs on its own thread; the tracer thread arms them when it lets a tracee run, one ticket for one status, so that a stopped
+program has no sleepers and every status in flight has an owner.  A waiter makes no ptrace request.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+
+import msgspec
+
+from tracedbg.kernel import raw
+from tracedbg.kernel.poke import Seat
+from tracedbg.kernel.wait import WALL, WNOWAIT, WaitDoor, Waited
+from tracedbg.model.errors import BadArgument
+from tracedbg.model.events import PolicyChanged
+from tracedbg.model.ids import Role
+from tracedbg.model.names import WAIT_OPTIONS, wait_options_text
+
+_P_ALL, _P_PID = 0, 1
+_WSTOPPED_AND_EXITED = WAIT_OPTIONS["WSTOPPED"] | WAIT_OPTIONS["WEXITED"]
+_EINTR = 4
+
+
+class Style(msgspec.Struct, frozen=True):
+    """How a waiter waits.
+
+    Args:
+        call: ``wait4`` or ``waitid``.
+        pid: selector: -1 for any child, or one tid.
+        options: bits on top of what the call needs.
+        peek: look with waitid WNOWAIT first, then take what was seen.
+    """
+
+    call: str = "wait4"
+    pid: int = -1
+    options: int = WALL
+    peek: bool = False
+
+    def text(self) -> str:
+        """As in a listing: ``wait4(-1, __WALL)``."""
+        options = wait_options_text(self.options, waitid=self.call == "waitid")
+        peek = " after a look with WNOWAIT" if self.peek else ""
+        return f"{self.call}({self.pid}, {options}){peek}"
+
+
+class Waiter:
+    """One waiting thread.
+
+    Args:
+        name: its lane, unique.
+        style: how it waits.
+        door: the way to the kernel.
+    """
+
+    def __init__(self, name: str, style: Style, door: WaitDoor) -> None:
+        self.name, self.style, self._door = name, style, door
+        self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        # Set by the tracer thread when it gives a ticket, cleared by the waiter when it is used up.
+        # Under the lock: arming and using up a ticket may meet.
+        self._lock = threading.Lock()
+        self.armed = False
+        self.taken = 0
+        self.tid = 0
+        self._closing = False
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns when the thread has its lane and number."""
+        self._thread.start()
+        self._ready.wait()
+
+    @property
+    def seat(self) -> Seat:
+        """Its place in a wait call."""
+        return self._door.seat(self.tid)
+
+    def arm(self) -> None:
+        """Give it a ticket for one status, unless it has one.  Tracer thread."""
+        with self._lock:
+            self.seat.welcome()
+            if not self.armed:
+                self.armed = True
+                self._tickets.put(True)
+
+    def park(self) -> None:
+        """Take an unused ticket back: poke it until it is out of its call.  Tracer thread."""
+        if self.armed:
+            self.seat.kick()
+
+    def close(self) -> None:
+        """End the thread and join it; any thread but its own."""
+        self._closing = True
+        self._tickets.put(False)
+        if self._ready.is_set():
+            self.seat.kick()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._door.forget(self.tid)
+
+    def _run(self) -> None:
+        raw.set_thread_name(self.name)
+        self.tid = threading.get_native_id()
+        with self._door.log.lane(self.name, Role.WAITER, os.getpid()):
+            self._ready.set()
+            while self._tickets.get() and not self._closing:
+                while not self._used_up(self._once()):
+                    pass
+
+    def _used_up(self, got: Waited) -> bool:
+        """Whether the ticket is spent; a poke that was meant for an earlier call is no reason to give up this one."""
+        with self._lock:
+            if got.errno == _EINTR and not self.seat.kicked:
+                return False
+            # Before the status is handed over: the tracer may arm again at once.
+            self.armed = False
+        if got.result is not None:
+            self.taken += 1
+            self._door.hand_over(got.result)
+        return True
+
+    def _once(self) -> Waited:
+        """Wait once in this waiter's style."""
+        style = self.style
+        if style.peek:
+            idtype, ident = (_P_ALL, 0) if style.pid == -1 else (_P_PID, style.pid)
+            seen = self._door.waitid(idtype, ident, _WSTOPPED_AND_EXITED | WAIT_OPTIONS["__WALL"] | WNOWAIT)
+            if seen.result is None:
+                return seen
+            # Taking what was seen may find it gone: somebody else was quicker (WNOHANG, so that this cannot sleep).
+            pid, options = int(seen.result.tid), style.options | WAIT_OPTIONS["WNOHANG"]
+        else:
+            pid, options = style.pid, style.options
+        if style.call == "waitid":
+            idtype, ident = (_P_ALL, 0) if pid == -1 else (_P_PID, pid)
+            return self._door.waitid(idtype, ident, options | _WSTOPPED_AND_EXITED, hand_over=False)
+        return self._door.wait4(pid, options, hand_over=False)
+
+
+class Waiters:
+    """All waiters of a session, armed and parked together.
+
+    Args:
+        door: the way to the kernel.
+    """
+
+    def __init__(self, door: WaitDoor) -> None:
+        self._door = door
+        # Replaced whole under the lock, read without it.
+        self._lock = threading.Lock()
+        self._all: tuple[Waiter, ...] = ()
+        self._armed = False
+        self._who = "nobody"
+
+    @property
+    def all(self) -> tuple[Waiter, ...]:
+        """Those that exist."""
+        return self._all
+
+    def add(self, name: str, style: Style) -> Waiter:
+        """Make one; it takes part from the next resumption on, at once if the program runs.
+
+        Raises:
+            BadArgument: the name is taken.
+        """
+        with self._lock:
+            if any(waiter.name == name for waiter in self._all):
+                raise BadArgument(f"there is a waiter {name} already", "choose another name, or waiter remove it first")
+            waiter = Waiter(name, style, self._door)
+            waiter.start()
+            self._all = (*self._all, waiter)
+            if self._armed:
+                waiter.arm()
+        return waiter
+
+    def remove(self, name: str) -> None:
+        """End one.
+
+        Raises:
+            BadArgument: there is none of that name.
+        """
+        with self._lock:
+            found = next((waiter for waiter in self._all if waiter.name == name), None)
+            if found is None:
+                raise BadArgument(f"there is no waiter {name}", "waiter list shows them")
+            self._all = tuple(waiter for waiter in self._all if waiter is not found)
+        found.close()
+
+    def arm(self) -> None:
+        """The tracer lets a tracee run and will hear of it through them.  Tracer thread."""
+        self._armed = True
+        self._say("waiters", "a tracee runs")
+        for waiter in self._all:
+            waiter.arm()
+
+    def park(self, who: str, why: str) -> None:
+        """No waiter is asleep in a wait call when this returns.  Tracer thread."""
+        if self._armed:
+            self._armed = False
+            for waiter in self._all:
+                waiter.park()
+        self._say(who, why)
+
+    def _say(self, who: str, why: str) -> None:
+        if who != self._who:
+            self._who = who
+            self._door.log.publish(PolicyChanged(who, why))
+
+    def close(self) -> None:
+        """End all."""
+        with self._lock:
+            gone, self._all = self._all, ()
+        for waiter in gone:
+            waiter.close()
