@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -17,8 +18,9 @@ from pathlib import Path
 
 NO_SKIPS = os.environ.get("TRACEDBG_NO_SKIPS", "") not in ("", "0")
 
-# Who runs the tests is a choice and nothing that a machine lacks, so these two stay skips under TRACEDBG_NO_SKIPS.
-CHOICES = frozenset({"root", "ordinary-user"})
+# Who runs the tests, and with which extras, is a choice and nothing that a machine lacks: these stay skips under
+# TRACEDBG_NO_SKIPS.  `.ci/run` makes each choice once.
+CHOICES = frozenset({"root", "ordinary-user", "dev-extra"})
 
 # A child that says TRACEME and exits: the smallest thing that fails where a container's seccomp filter refuses ptrace.
 _TRACEME = """
@@ -57,6 +59,10 @@ def _drgn() -> str:
     return ""
 
 
+def _dev_extra() -> str:
+    return "" if importlib.util.find_spec("importlinter") else "import-linter is not installed (extra `dev`)"
+
+
 PROBES: dict[str, Callable[[], str]] = {
     "ptrace": _ptrace,
     "cc": lambda: _program("cc"),
@@ -66,6 +72,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "x86-64": _x86_64,
     "proc-children": _children_file,
     "drgn": _drgn,
+    "dev-extra": _dev_extra,
     "root": lambda: "" if os.geteuid() == 0 else f"needs root, and this run has uid {os.geteuid()}",
     "ordinary-user": lambda: "" if os.geteuid() else "needs an ordinary user, and this run is root's",
 }
