@@ -157,11 +157,12 @@ def test_parse_reads_what_print_wrote(line: Line) -> None:
 def test_any_text_parses_or_says_where_it_does_not(text: str) -> None:
     here = cursor(text)
     assert 0 <= here.start <= len(text)
+    column, line = 0, Line("")
     try:
         line = parse(text)
     except BadSyntax as error:
-        assert 0 <= error.column <= len(text)
-        return
+        column = error.column
+    assert 0 <= column <= len(text)
     if line:
         assert shape(parse(str(line))) == shape(line)
         places = [place for word in line.words for place in (word.start, word.end)]

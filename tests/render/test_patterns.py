@@ -200,11 +200,13 @@ def test_match_agrees_with_a_plain_definition(line: list[str], wanted: list[str]
 @given(st.text(max_size=200))
 def test_no_text_breaks_parser_or_splitter(text: str) -> None:
     assert all(word for word in split_words(text))
+    column, parsed = 0, None
     try:
         parsed = Pattern.parse(text)
     except BadSyntax as error:
-        assert 0 <= error.column <= len(text)
-    else:
+        column = error.column
+    assert 0 <= column <= len(text)
+    if parsed:
         variables = dict.fromkeys(parsed.needs, "1")
         assert 0 <= parsed.closeness("w1", text, variables) <= parsed.size
 
@@ -235,7 +237,10 @@ def test_regex_cannot_hang(text: str) -> None:
     assert regex.search("a" * 3000 + "!") == (text == "(a?){30}a{30}")
 
 
-@pytest.mark.parametrize("text", ["(", ")", "a)", "[a", "*", "a**", "a{2", "a{3,1}", "a{x}", "\\", r"\b", "[b-a]", "(a{99}){99}", "x" * 201])
+@pytest.mark.parametrize(
+    "text",
+    ["(", ")", "a)", "[a", "*", "a**", "a{2", "a{3,1}", "a{x}", "\\", r"\b", "[b-a]", "(a{99}){99}", "x" * 201],
+)
 def test_bad_regex(text: str) -> None:
     with pytest.raises(RegexError):
         WordRegex(text)

@@ -231,9 +231,7 @@ class ProgramArgsType(ParamType[ProgramArgs]):
             raise BadArgument("the output is sent to two files", "use one of > >> &>")
         if both and "2>" in paths:
             raise BadArgument("errors are sent to two places", "use one of 2> and 2>&1")
-        return ProgramArgs(
-            tuple(argv), paths.get("<", ""), "".join(outputs), paths.get("2>", ""), append=">>" in paths, both=both
-        )
+        return ProgramArgs(tuple(argv), paths.get("<", ""), "".join(outputs), paths.get("2>", ""), append=">>" in paths, both=both)
 
     def show(self, value: ProgramArgs) -> str:
         """Return the arguments in single quotes where they need any."""

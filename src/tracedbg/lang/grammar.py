@@ -254,7 +254,7 @@ def _unescape(text: str, place: int, end: int, *, lenient: bool) -> str:
             place += 1
             continue
         if not lenient:
-            raise BadSyntax("unknown escape in quoted text", r'known are \n \t \r \\ \" and \xNN', column=place - 1)
+            raise BadSyntax("unknown escape in quoted text", r"known are \n \t \r \\ \" and \xNN", column=place - 1)
         out.append(char)
     return "".join(out)
 

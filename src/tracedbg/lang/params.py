@@ -64,6 +64,11 @@ FORMAT = FormatType("/NFU", "a format such as /8xg")
 LOCATION = LocationType("LOCATION", "FUNCTION, FILE:LINE, LINE or *ADDRESS, with 'if CONDITION' behind it if you like")
 PROGRAM_ARGS = ProgramArgsType("ARG... [< IN] [> OUT]", "a program's arguments")
 
+NO_FORMAT = Format()
+HERE = Location("")
+NO_ARGUMENTS = ProgramArgs()
+"""Defaults for handlers, which must not call anything in a signature."""
+
 CALLS: Mapping[str, tuple[ParamType[Any], ...]] = {
     "wait4": (WAIT_PID, WAIT_OPTIONS),
     "waitid": (WAITID_TYPE, NUMBER, WAIT_OPTIONS),

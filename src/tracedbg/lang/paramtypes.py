@@ -284,14 +284,11 @@ class PathType(ParamType[str]):
         self.keep = keep
 
     def parse(self, text: str) -> str:
-        """Return the path with ``~`` resolved."""
+        """Return the path with ``~`` resolved; a ``~`` that nobody resolves is a file's name, and gets ``./`` before it."""
         if not text or "\0" in text:
             raise self.bad(text)
-        return os.path.expanduser(text)
-
-    def show(self, value: str) -> str:
-        """Return the path so that a leading ``~`` means itself."""
-        return "./" + value if value.startswith("~") else value
+        path = os.path.expanduser(text)
+        return "./" + path if path.startswith("~") else path
 
     def complete(self, context: Context, prefix: str) -> Iterable[Choice]:
         """Return the directory's entries, directories with a slash, hidden ones only when asked for by a dot."""

@@ -5,7 +5,6 @@ Pure, any thread.  This module must not say anything about a command that its ro
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -71,6 +70,8 @@ def help_lines(table: CommandTable, names: Sequence[str] = (), width: int = 80) 
     try:
         found = table.match(names)
     except UnknownCommand:
+        import difflib  # late: only for an error
+
         close = difflib.get_close_matches(names[0], [*table.families, *(row.name for row in table.rows)], 3)
         todo = f"perhaps {' or '.join(close)}; 'help' lists all" if close else "'help' lists all"
         raise UnknownCommand(f"there is no help on '{visible(' '.join(names))}'", todo) from None

@@ -48,9 +48,7 @@ class Call:
 
     __slots__ = ("args", "kwargs", "line", "row", "target")
 
-    def __init__(
-        self, line: Line, target: Command | ActorCall, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, line: Line, target: Command | ActorCall, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self.line, self.target, self.args, self.kwargs = line, target, args, kwargs
         self.row = target if isinstance(target, Command) else None
 
@@ -118,9 +116,7 @@ def substituted(text: str, context: Context) -> str:
         return text
     value = context.variable(found[2])
     if value is None:
-        raise NotFound(
-            f"${found[2]} is not set", "$tracee is set by 'run' and 'launch', other names by <name:...> in an 'expect'"
-        )
+        raise NotFound(f"${found[2]} is not set", "$tracee is set by 'run' and 'launch', other names by <name:...> in an 'expect'")
     return found[1] + value
 
 

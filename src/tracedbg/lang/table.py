@@ -110,9 +110,7 @@ class ActorCall:
 
     __slots__ = ("calls", "handler", "while_busy")
 
-    def __init__(
-        self, handler: Handler, calls: Mapping[str, Sequence[ParamType[Any]]], while_busy: WhileBusy = "refuse"
-    ) -> None:
+    def __init__(self, handler: Handler, calls: Mapping[str, Sequence[ParamType[Any]]], while_busy: WhileBusy = "refuse") -> None:
         self.handler, self.calls, self.while_busy = handler, calls, while_busy
 
 
