@@ -45,7 +45,6 @@ def line_of(name: str, marker: str) -> int:
     return hits[0]
 
 
-@functools.cache
 def build(name: str, *flags: str, compiler: str = "cc") -> Path:
     """Compile a program once for this run and return its path.
 
@@ -60,8 +59,11 @@ def build(name: str, *flags: str, compiler: str = "cc") -> Path:
     """
     if shutil.which(compiler) is None:
         pytest.skip(f"no C compiler {compiler!r} here")
-    path = source(name)
-    flags = flags or ("-g", "-O0")
+    return _compile(source(name), flags or ("-g", "-O0"), compiler)
+
+
+@functools.cache
+def _compile(path: Path, flags: tuple[str, ...], compiler: str) -> Path:
     key = hashlib.sha256(repr((path.name, flags, compiler)).encode() + path.read_bytes()).hexdigest()[:16]
     folder = _folder() / key
     program = folder / path.stem
