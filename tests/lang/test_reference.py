@@ -34,8 +34,8 @@ def test_page_is_markdown_of_the_right_shape() -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(reference(TABLE))
     heads = [token.tag for token in tokens if token.type == "heading_open"]
     assert heads.count("h1") == 1
-    assert heads.count("h2") == len(TABLE.families)
-    assert heads.count("h3") == len(TABLE.rows)
+    assert heads.count("h2") == len(TABLE.families) + 1  # and "on", which is grammar
+    assert heads.count("h3") == len(TABLE.rows) + 1
     # Each table has two columns: no bar of a cell was taken for a border.
     assert sum(token.type == "th_open" for token in tokens) == 2 * sum(token.type == "table_open" for token in tokens)
 
@@ -60,6 +60,10 @@ def test_help_of_groups_and_families() -> None:
     both = "\n".join(help_lines(TABLE, ["set"]))
     assert both.startswith("set EXPRESSION")
     assert "Sub-commands of 'set':" in both
+
+
+def test_help_on_actors_comes_from_the_function_that_runs_calls() -> None:
+    assert help_lines(TABLE, ["on"]) == ["on NAME[,NAME...] CALL [ARGUMENT...] [&]", "", "Run a call on actors."]
 
 
 def test_help_that_does_not_exist() -> None:

@@ -147,7 +147,8 @@ def test_help_of_a_row() -> None:
     assert row.help.kernel == "PTRACE_CONT for each thread, by the tracer thread."
     assert row.help.examples == ("continue", "c 3")
     assert row.usage == "continue [COUNT]"
-    assert TABLE.command(["x"])[0].usage == "x[/NFU] [EXPRESSION] [--raw]"
+    assert TABLE.command(["x"])[0].usage == "x[/NFU] [--raw] [EXPRESSION]"
+    assert TABLE.command(["run"])[0].usage == "run [--tty FILE] [--stop] [ARG... [< IN] [> OUT]]"
     assert TABLE.command(["info", "registers"])[0].usage == "info registers [REGISTER...]"
     assert TABLE.command(["look"])[0].usage == "look TEXT [FIELD...]"
 

@@ -11,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from tracedbg.model.errors import UnknownCommand
 from tracedbg.model.text import Shown, visible
 
-from .signature import Param
+from .signature import Help, Param
 from .table import Command, CommandTable, Node
 
 _GRAMMAR = """\
     line   = [ "on" NAME { "," NAME } ] command { word } [ "&" ] [ "#" comment ]
     word   = bare word | "text in double quotes, with \\n \\t \\r \\\\ \\" \\xNN"
     option = --name | --name VALUE | name=VALUE"""
+
+_ON = "on NAME[,NAME...] CALL [ARGUMENT...] [&]"
 
 _PREFACE = f"""\
 # Commands
@@ -40,6 +42,9 @@ One line is one command:
 def reference(table: CommandTable) -> str:
     """Return the reference page in Markdown, families and rows in the table's order."""
     parts = [_PREFACE]
+    if table.actor_call_row:
+        parts.append(f"\n## On a thread or puppet\n\n### `{_ON}`\n\n")
+        parts.append("\n".join(_markdown_help(table.actor_call_row.help)))
     for family, title in table.families.items():
         rows = [row for row in table.rows if row.family == family]
         if rows:
@@ -63,6 +68,9 @@ def help_lines(table: CommandTable, names: Sequence[str] = (), width: int = 80) 
     width = max(width, 20)
     if not names:
         return _overview(table, width)
+    if list(names) == ["on"] and table.actor_call_row:
+        # "on" is grammar, not a row; what it does is told by the function that runs the calls.
+        return _folded([_ON, "", *_help_text(table.actor_call_row.help, width)], width)
     title = table.families.get(names[0]) if len(names) == 1 else None
     exact = table.exact(names)
     if title is not None and exact is None:
@@ -86,8 +94,11 @@ def _overview(table: CommandTable, width: int) -> list[Shown]:
         names = [row.name for row in table.rows if row.family == family]
         if names:
             lines.append(f"{title} (help {family}):")
-            lines += textwrap.wrap(", ".join(names), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    lines += ["", "On a thread or puppet: on NAME CALL ARGUMENT... [&]"]
+            # textwrap breaks at ASCII blanks only, so a no-break space keeps "info breakpoints" on one line.
+            text = ", ".join(name.replace(" ", "\xa0") for name in names)
+            folded = textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+            lines += [line.replace("\xa0", " ") for line in folded]
+    lines += ["", f"On a thread or puppet (help on): {_ON}"]
     return _folded(lines, width)
 
 
@@ -116,21 +127,27 @@ def _command_lines(row: Command, width: int) -> list[str]:
     lines = [row.usage]
     if row.aliases:
         lines.append(f"  also: {', '.join(row.aliases)}")
-    lines += ["", *textwrap.wrap(row.help.summary, width)]
-    for paragraph in row.help.text:
-        lines += ["", *textwrap.wrap(paragraph, width)]
-    described = [param for param in row.params if param.kind != "given"]
-    if described:
-        lines.append("")
-        for param in described:
-            lines += _item(_label(param), _meaning(param), width)
-    if row.help.kernel:
-        lines += ["", "In the kernel:", *textwrap.wrap(row.help.kernel, width, initial_indent="  ", subsequent_indent="  ")]
-    if row.help.examples:
-        lines += ["", "For example:", *("  " + example for example in row.help.examples)]
+    arguments: list[str] = []
+    for param in row.params:
+        if param.kind != "given":
+            arguments += _item(_label(param), _meaning(param), width)
+    lines += ["", *_help_text(row.help, width, arguments)]
     notes = _notes(row)
     if notes:
         lines += ["", *textwrap.wrap(" ".join(notes), width)]
+    return lines
+
+
+def _help_text(text: Help, width: int, arguments: Sequence[str] = ()) -> list[str]:
+    lines = textwrap.wrap(text.summary, width)
+    for paragraph in text.text:
+        lines += ["", *textwrap.wrap(paragraph, width)]
+    if arguments:
+        lines += ["", *arguments]
+    if text.kernel:
+        lines += ["", "In the kernel:", *textwrap.wrap(text.kernel, width, initial_indent="  ", subsequent_indent="  ")]
+    if text.examples:
+        lines += ["", "For example:", *("  " + example for example in text.examples)]
     return lines
 
 
@@ -184,20 +201,23 @@ def _markdown(row: Command) -> str:
     parts = [f"### `{row.usage}`\n"]
     if row.aliases:
         parts.append("Also: " + ", ".join(f"`{alias}`" for alias in row.aliases) + "\n")
-    parts.append(row.help.summary + "\n")
-    parts.extend(paragraph + "\n" for paragraph in row.help.text)
-    described = [param for param in row.params if param.kind != "given"]
-    if described:
-        cells = [f"| `{_cell(_label(param))}` | {_cell(_meaning(param))} |" for param in described]
-        parts.append("\n".join(["| argument | meaning |", "| --- | --- |", *cells]) + "\n")
-    if row.help.kernel:
-        parts.append(f"**In the kernel:** {row.help.kernel}\n")
-    if row.help.examples:
-        parts.append("\n".join(["```text", *row.help.examples, "```"]) + "\n")
+    cells = [f"| `{_cell(_label(param))}` | {_cell(_meaning(param))} |" for param in row.params if param.kind != "given"]
+    parts += _markdown_help(row.help, cells)
     notes = _notes(row)
     if notes:
         parts.append(f"*{' '.join(notes)}*\n")
     return "\n".join(parts)
+
+
+def _markdown_help(text: Help, cells: Sequence[str] = ()) -> list[str]:
+    parts = [text.summary + "\n", *(paragraph + "\n" for paragraph in text.text)]
+    if cells:
+        parts.append("\n".join(["| argument | meaning |", "| --- | --- |", *cells]) + "\n")
+    if text.kernel:
+        parts.append(f"**In the kernel:** {text.kernel}\n")
+    if text.examples:
+        parts.append("\n".join(["```text", *text.examples, "```"]) + "\n")
+    return parts
 
 
 def _cell(text: str) -> str:

@@ -79,8 +79,10 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """One line: the name and its arguments, those in brackets optional."""
-        return "".join([self.name, *(param.usage for param in self.params if param.kind != "given")])
+        """One line: the name and its arguments, those in brackets optional; options come before what takes the rest."""
+        order = {"format": 0, "option": 1, "flag": 1}
+        params = sorted(self.params, key=lambda param: order.get(param.kind, 2))
+        return "".join([self.name, *(param.usage for param in params)])
 
     def available(self, session: object) -> bool:
         """Say whether it makes sense now."""
@@ -112,6 +114,11 @@ class ActorCall:
 
     def __init__(self, handler: Handler, calls: Mapping[str, Sequence[ParamType[Any]]], while_busy: WhileBusy = "refuse") -> None:
         self.handler, self.calls, self.while_busy = handler, calls, while_busy
+
+    @property
+    def help(self) -> Help:
+        """Its docstring in parts: what ``help on`` says."""
+        return read_help(self.handler)
 
 
 @final
