@@ -213,6 +213,7 @@ class Screen:
             with self._changed:
                 seen = len(self.chunks)
                 at_end = self._at_end
+            self.feed()
             found = (wanted in self.text) if isinstance(wanted, str) else wanted()
             if found:
                 return found
@@ -243,6 +244,15 @@ class Screen:
         """The terminal's local modes now (``ECHO``, ``ICANON``, ...), see termios(3)."""
         return int(termios.tcgetattr(self._slave)[3])
 
+    def hang_up(self) -> None:
+        """Close the terminal's window."""
+        self._stop.set()
+        os.close(self._slave)
+        self._slave = -1
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, self.master)  # closes the master atomically; the reader sees the end of /dev/null
+        os.close(null)
+
     def wait(self, deadline: float = 10.0) -> int:
         """Wait for the program's end; its exit status, negative for a signal."""
         if self.status is None:
@@ -262,7 +272,8 @@ class Screen:
         self._stop.set()
         self._reader.join(5)
         for descriptor in (self._slave, self.master, self._pidfd):
-            os.close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 def prompt_line(lines: Sequence[str], prompt: str = PROMPT) -> str | None:

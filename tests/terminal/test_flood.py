@@ -87,8 +87,8 @@ def one_round(state: Path) -> list[float]:
                 keys.append((time.monotonic(), line[: at + 1]))
                 screen.type(key)
                 pause(0.05)
+            pause(0.15)  # so that the last key has its own frame, too
             screen.type("\n")
-            pause(0.05)
         assert time.monotonic() - began < 3.9, "the typing lasted longer than the flood: this machine is too busy to measure"
         screen.until_bytes(b"lines ended after")
         screen.type("quit\n")

@@ -1,7 +1,7 @@
 """Candidates of the host as prompt_toolkit wants them.
 
-Runs on a helper thread of prompt_toolkit, because a name table may be locked while debug information is read and the keys must go
-on meanwhile.  Knows no command.
+While one types it runs on a helper thread, so that a long list of names does not keep the keys waiting; for Tab on
+the UI thread.  Knows no command.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class HostCompleter(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """Candidates for the text before the cursor."""
         text = document.text_before_cursor
+        if not text.strip() and not complete_event.completion_requested:
+            return []  # an empty line offers nothing by itself, or the menu would cover the log after each Enter
         try:
             exact = self._host.complete(text)
             if exact:

@@ -22,6 +22,9 @@ from .style import paint_all
 FRAME = 0.05
 """Seconds between frames while lines keep coming."""
 
+_LONG = 0.4 * FRAME
+"""Seconds from which on a frame is too long."""
+
 _GATHER = 0.004
 """Seconds from the first line to its frame: what one command tells arrives within this time and is drawn together."""
 
@@ -55,7 +58,7 @@ class Flow:
         self._missed = Pump()  # lines that came while the split covered the ordinary screen
         self._ring: deque[StyledLine] = deque(maxlen=RING)
         self.held = False
-        output.on_frame = self._pace
+        self._began = 0.0
 
     # --- any thread ---------------------------------------------------------------------------------------------------------
     def wake(self) -> None:
@@ -168,8 +171,9 @@ class Flow:
 
     def _write_above(self, app: Application[Any], lines: list[StyledLine]) -> None:
         """Erase the prompt, write the lines, draw the prompt again: one write, sent when the prompt has been drawn."""
+        self._began = time.monotonic()
         painted = paint_all(lines, colour=self._output.colour, columns=self._output.get_size().columns)
-        self._output.hold()
+        self._output.hold()  # released by `rendered`
         app.renderer.erase()
         self._output.enable_autowrap()
         self._output.write_raw("\r\n".join(painted) + "\r\n")
@@ -181,12 +185,13 @@ class Flow:
         self._output.flush()
 
     def rendered(self, _: Application[Any]) -> None:
-        """Registered as ``after_render``: the frame is complete, send it."""
-        self._output.release()
+        """Registered as ``after_render``: the frame is complete, send it and judge how long it took."""
+        if self._output.release():
+            self._pace(time.monotonic() - self._began)
 
     def _pace(self, seconds: float) -> None:
-        """Fewer lines when the terminal was slow: a write blocks the keys, so it should last half a frame at most."""
-        if seconds > FRAME / 2:
-            self._cap = max(_LEAST_CAP, self._cap * max(0.25, FRAME / 2 / seconds))
-        elif seconds < FRAME / 8:
+        """Fewer lines when a frame took long: no key is served meanwhile, whether the processor or the terminal was slow."""
+        if seconds > _LONG:
+            self._cap = max(_LEAST_CAP, self._cap * max(0.25, _LONG / seconds))
+        elif seconds < _LONG / 2:
             self._cap = min(FRAME_CAP, self._cap * 1.25)

@@ -42,7 +42,7 @@ class Candidate(Protocol):
 class Host(Protocol):
     """The side that runs commands.
 
-    Except for `complete` (a helper thread), `quit` and `idle` (which wait), every method is called on the UI thread, some once a
+    Except for `complete` (any thread), `quit` and `idle` (which wait), every method is called on the UI thread, some once a
     frame, and must not block.
     """
 
@@ -75,7 +75,11 @@ class Host(Protocol):
         ...
 
     def complete(self, text: str) -> Sequence[Candidate]:
-        """Ways to go on after `text`, the line up to the cursor.  Called on a helper thread while the user types on."""
+        """Ways to go on after `text`, the line up to the cursor.
+
+        Called on a helper thread while one types, on the UI thread for Tab: it may look things up, but must not wait for a lock
+        that is held for long.  A `TracedbgError` counts as no candidates.
+        """
         ...
 
     def validate(self, text: str) -> str | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindings, KeyBindingsBase, merge_key_bindings
@@ -116,6 +118,14 @@ def key_bindings(actions: Actions) -> KeyBindingsBase:
         if buffer.working_index == before and buffer.complete_state is not None:
             buffer.complete_next()
 
+    @bindings.add("tab", filter=plain)
+    def _tab(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if _candidate_chosen():
+            buffer.complete_next()
+        else:
+            _complete(buffer)
+
     @bindings.add(Keys.BracketedPaste, filter=plain)
     def _paste(event: KeyPressEvent) -> None:
         # Several lines stay in the line to be looked at; Enter runs them one after the other.  What was copied from a web page
@@ -139,6 +149,25 @@ def key_bindings(actions: Actions) -> KeyBindingsBase:
         actions.answer(True)
 
     return merge_key_bindings([bindings, load_auto_suggest_bindings()])
+
+
+def _complete(buffer: Buffer) -> None:
+    """Tab as in readline: insert what all candidates have in common, at once, so that keys typed right behind it find it there.
+
+    (prompt_toolkit's own works in the background and is lost when the menu is just being filled for the key before.)
+    """
+    document = buffer.document
+    found = list(buffer.completer.get_completions(document, CompleteEvent(completion_requested=True)))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+        return
+    common = get_common_complete_suffix(document, found)
+    if common:
+        buffer.insert_text(common)
+    elif buffer.complete_state is not None and buffer.complete_state.completions:
+        buffer.complete_next()
+    elif found:
+        buffer.start_completion()
 
 
 def _text() -> str:

@@ -6,8 +6,7 @@ UI thread only.  Knows nothing of logs or prompts.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 from prompt_toolkit.data_structures import Size
@@ -40,7 +39,7 @@ class FrameOutput(Vt100_Output):
             enable_cpr=False,
         )
         self._held = False
-        self.on_frame: Callable[[float], None] | None = None
+        self.gone = False
 
     def _size_of_terminal(self) -> Size:
         try:
@@ -54,17 +53,31 @@ class FrameOutput(Vt100_Output):
         """Gather everything from now on; `release` sends it with one write."""
         self._held = True
 
-    def release(self) -> None:
-        """Send what was gathered and tell `on_frame` how many seconds the terminal took for it."""
+    def release(self) -> bool:
+        """Send what was gathered; tell whether anything had been held."""
         if not self._held:
-            return
+            return False
         self._held = False
-        began = time.monotonic()
-        super().flush()
-        if self.on_frame is not None:
-            self.on_frame(time.monotonic() - began)
+        self._send()
+        return True
 
     def flush(self) -> None:
         """Send what was written so far, unless a frame is being gathered."""
         if not self._held:
-            super().flush()
+            self._send()
+
+    def _send(self) -> None:
+        """One write where the terminal takes it in one.
+
+        Past `sys.stdout`, whose buffer would keep what a hung-up terminal refused, and fail once more when the interpreter ends.
+        """
+        data = "".join(self._buffer).encode(self.stdout.encoding or "utf-8", "replace")
+        self._buffer = []
+        view = memoryview(data)
+        while view and not self.gone:
+            try:
+                view = view[os.write(self.fileno(), view) :]
+            except BlockingIOError:  # somebody who shares the terminal made it non-blocking
+                os.set_blocking(self.fileno(), True)
+            except OSError:  # EIO: the terminal hung up; its input says so too and ends the session
+                self.gone = True

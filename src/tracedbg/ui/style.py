@@ -43,6 +43,7 @@ NAMES = frozenset(_TABLE)
 """The names that a `StyledLine` may use; others are drawn plain."""
 
 _RESET = "\x1b[0m"
+_SGR = {name: f"\x1b[{parameters}m" for name, (parameters, _) in _TABLE.items() if parameters}
 MAX_LINE = 2000
 """Longest line that is put on the screen, in characters: a program's megabyte without a newline would otherwise fill it."""
 
@@ -72,11 +73,9 @@ def prompt_toolkit_rules() -> list[tuple[str, str]]:
     ]
 
 
-def shorten(line: StyledLine, limit: int = MAX_LINE) -> StyledLine:
-    """`line` with everything behind `limit` characters replaced by a count of what is missing."""
+def shorten(line: StyledLine, limit: int = MAX_LINE - 100) -> StyledLine:
+    """A line longer than `limit` characters, with everything behind them replaced by a count of what is missing."""
     length = sum(len(text) for _, text in line)
-    if length <= limit:
-        return line
     kept: list[tuple[str, Shown]] = []
     room = limit
     for style, text in line:
@@ -95,12 +94,17 @@ def paint(line: StyledLine, *, colour: bool, columns: int = 80) -> str:
     last place where a control character could be kept from the terminal.
     """
     out: list[str] = []
-    for style, text in shorten(line):
+    length = 0
+    for style, text in line:
         if style == "time" and columns < 60:
             continue
-        sgr = _TABLE[style][0] if colour and style in _TABLE else ""
-        safe = visible(text)
-        out.append(f"\x1b[{sgr}m{safe}{_RESET}" if sgr else safe)
+        # The common case first: two hundred lines a frame are drawn while somebody types.
+        safe = text if text.isascii() and text.isprintable() else visible(text)
+        length += len(safe)
+        sgr = _SGR.get(style) if colour else None
+        out.append(f"{sgr}{safe}{_RESET}" if sgr else safe)
+    if length > MAX_LINE:
+        return paint(shorten(tuple((style, visible(text)) for style, text in line)), colour=colour, columns=columns)
     return "".join(out)
 
 
