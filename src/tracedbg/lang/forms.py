@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.errors import BadArgument
 
 from .paramtypes import Choice, Context, ParamType, PathType, Takes, number
@@ -176,24 +177,6 @@ class LocationType(ParamType[Location]):
     def complete(self, context: Context, prefix: str) -> Iterable[Choice]:
         """Return functions and source files."""
         return [Choice(name, kind) for kind in ("symbol", "source") for name in context.names(kind, prefix)]
-
-
-class ProgramArgs(msgspec.Struct, frozen=True):
-    """What ``run`` was given.
-
-    Args:
-        argv: the arguments, without the program.
-        stdin: path after ``<``, empty if none; `stdout` after ``>``, `stderr` after ``2>``.
-        append: ``>>`` instead of ``>``.
-        both: ``&>`` or ``2>&1``: errors go where the output goes.
-    """
-
-    argv: tuple[str, ...] = ()
-    stdin: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    append: bool = False
-    both: bool = False
 
 
 _REDIRECTIONS = ("2>", "&>", ">>", "<", ">")

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from tracedbg.model import names
+from tracedbg.model.startup import ProgramArgs
 
-from .forms import Format, FormatType, IdListType, Location, LocationType, ProgramArgs, ProgramArgsType, WordsType
+from .forms import Format, FormatType, IdListType, Location, LocationType, ProgramArgsType, WordsType
 from .paramtypes import (
     FlagsType,
     NamedType,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import ProgramStopped, TraceeResumed, TraceeStopped
@@ -376,3 +377,36 @@ def first_stop(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
                 return Report(pid, pid, tracee.stop)
             let_run(pt, tracee, tracee.stop.signal if isinstance(tracee.stop, SignalDelivery) else 0)
         yield Await()
+
+
+def halt(pt: Ptrace, book: Book, pid: int, tid: int) -> Plan[Report]:
+    """Stop a program that an interrupted loop left running, and report the interruption."""
+    inferior = the_inferior(book, pid)
+    yield from stop_all(pt, book, inferior)
+    if inferior.ended is not None:
+        inferior.close()
+        return Report(pid, pid, None, inferior.ended)
+    tracee = inferior.tracees.get(Tid(tid)) or next(iter(inferior.tracees.values()))
+    if isinstance(tracee.stop, Interrupted):
+        tracee.stepping = False
+    word = tracee.status.word if tracee.status is not None else 0
+    stop = tracee.unreported or Interrupted()
+    tracee.unreported = None
+    pt.log.publish(TraceeStopped(word, str(stop.text()), inferior.pid), lane="tracee", tid=tracee.tid)
+    return Report(pid, tracee.tid, stop)
+
+
+def bury(pt: Ptrace, book: Book, pid: int) -> Plan[Report | None]:
+    """A stopped program was killed from outside: take in its end."""
+    inferior = book.inferior(pid)
+    if inferior is None or inferior.ended is not None:
+        return None
+    while inferior.ended is None and inferior.tracees:
+        for tracee in list(inferior.tracees.values()):
+            if tracee.stopped:
+                let_run(pt, tracee)
+        yield Await(timeout=0.5)
+        if procfs.state(pid) == "":
+            break
+    inferior.close()
+    return Report(pid, pid, None, inferior.ended)

@@ -84,6 +84,11 @@ class Tracer:
         return self._door.seat(self.tid)
 
     @property
+    def log(self) -> EventLog:
+        """Where everything is announced."""
+        return self._log
+
+    @property
     def desk_length(self) -> int:
         """Items not yet taken."""
         return self._desk.qsize()

@@ -177,6 +177,11 @@ class Waiters:
                 waiter.arm()
         return waiter
 
+    def ensure(self) -> None:
+        """Make the default waiter if there is none: the debugger's own commands need one."""
+        if not self._all:
+            self.add("waiter", Style())
+
     def remove(self, name: str) -> None:
         """End one.
 

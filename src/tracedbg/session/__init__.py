@@ -1,0 +1,1 @@
+"""The composition: log, tracer, waiters, bench, program and settings of one sitting."""

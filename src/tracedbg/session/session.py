@@ -1,0 +1,207 @@
+"""The composition: builds the parts, owns their lives, leaves nothing behind.
+
+A context manager.  Made and closed on one thread (the main one); its parts say themselves on which thread they run.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+from types import TracebackType
+
+from tracedbg import __version__
+from tracedbg.eventlog.log import EventLog
+from tracedbg.eventlog.sinks import FileSink
+from tracedbg.kernel.poke import PokeHandler
+from tracedbg.kernel.wait import WaitDoor
+from tracedbg.kernel.witness import Witness
+from tracedbg.lab.bench import Bench
+from tracedbg.model.errors import BadArgument, InternalError, NotNow, TracedbgError
+from tracedbg.model.events import Detail, SessionEnded, SessionStarted, Warned
+from tracedbg.model.ids import Role
+from tracedbg.tracer import attaching, ops
+from tracedbg.tracer.thread import Tracer
+from tracedbg.tracer.waiter import Waiters
+
+from .output import ProgramTerminal
+from .program import Program
+from .settings import Settings
+
+_END_S = 10.0
+"""Seconds that an orderly end may take before it goes on without the tracees' consent (EXITKILL does the rest)."""
+
+
+class Session:
+    """One sitting with tracedbg.
+
+    Args:
+        events: a file for JSON lines, empty for none.
+        detail: what the log keeps in memory.
+        environment: the program's environment; a snapshot of ours unless given.
+    """
+
+    def __init__(self, *, events: str = "", detail: Detail = Detail.CALLS, environment: dict[str, str] | None = None) -> None:
+        # Set once.  The snapshot comes first: libraries that are loaded later set variables for themselves.
+        env = dict(os.environ) if environment is None else environment
+        self.pid = os.getpid()
+        self.log = EventLog(detail=detail)
+        self._file = self._open_file(events) if events else None
+        self.settings = Settings()
+        self.witness = Witness(self.log, self.pid)
+        self.door = WaitDoor(self.log, self.witness)
+        self.waiters = Waiters(self.door)
+        self.tracer = Tracer(self.log, self.door, self.waiters, self._broken)
+        self.door.hand_over = self.tracer.report
+        self.bench = Bench(self.log, self.door)
+        self.terminal = ProgramTerminal(self.log)
+        self.program = Program(self.tracer, self.waiters, self.terminal, self.settings, env)
+        # Command thread.
+        self.variables: dict[str, str] = {}
+        self.block_start = 0
+        self.matched_at = 0
+        self.matched: set[int] = set()
+        # Any thread; replaced whole.
+        self.failure: BaseException | None = None
+        self.quitting = False
+        self._closed = False
+        self._interrupts = 0
+
+    def _open_file(self, path: str) -> FileSink:
+        meta: dict[str, object] = {
+            "title": "",
+            "host": {
+                "kernel": platform.release(),
+                "machine": platform.machine(),
+                "cpus": os.cpu_count() or 1,
+                "python": platform.python_version(),
+                "tracedbg": __version__,
+            },
+        }
+        try:
+            sink = FileSink(path, meta)
+        except OSError as error:
+            raise BadArgument(f"the file {path} cannot be written: {error.strerror}", "name another file for --events") from error
+        self.log.attach(sink)
+        return sink
+
+    # --- life -----------------------------------------------------------------------------------------------------------------
+    def __enter__(self) -> Session:
+        PokeHandler.acquire()
+        # A thread that computes (rendering, symbols) would otherwise hold the tracer up for 5 ms at each stop.
+        self._switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-4)
+        self._lane = self.log.lane("repl", Role.REPL, self.pid)
+        self._lane.__enter__()
+        self.log.publish(SessionStarted(__version__, platform.release(), platform.python_version()))
+        self.witness.start()
+        self.tracer.start_thread()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End in order: waits poked, what was launched killed, what was attached let go, threads joined.  Once; main thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self.quitting = True
+        self.bench.close()
+        self.tracer.seat.kick()
+        self.tracer.seat.welcome()
+        if self.failure is None:
+            self._let_all_go()
+        self.waiters.close()
+        self.tracer.close()
+        self.terminal.close()
+        self.witness.close()
+        self.log.publish(SessionEnded(self.failure is None))
+        if self._file is not None:
+            self.log.detach(self._file)
+            self._file.close()
+        self._lane.__exit__(None, None, None)
+        sys.setswitchinterval(self._switch_interval)
+        PokeHandler.release()
+
+    def _let_all_go(self) -> None:
+        """Kill what we launched, detach what we attached; collect every end."""
+        for inferior in self.tracer.call(ops.view).inferiors:
+            if inferior.ended is not None or not inferior.tracees:
+                continue
+            self.waiters.ensure()
+            self.tracer.cancel(inferior.pid, "tracedbg is ending")
+            plan = attaching.kill if inferior.launched else attaching.detach
+            try:
+                self.tracer.start(plan, inferior.pid, inferior.pid).result(_END_S)
+            except (TracedbgError, TimeoutError) as error:
+                if not isinstance(error, NotNow):
+                    self.log.publish(Warned(f"process {inferior.pid} could not be ended in order: {error}"))
+
+    def _broken(self, error: BaseException) -> None:
+        """The tracer's loop failed (tracer thread): a defect of ours, everything else is ended by `close`."""
+        self.failure = error
+
+    def check(self) -> None:
+        """Raise if the session is broken.
+
+        Raises:
+            InternalError: the tracer thread has failed.
+        """
+        if self.failure is not None:
+            raise InternalError(f"the tracer thread failed: {self.failure!r}", "leave with quit; the log tells what happened before")
+
+    # --- interrupting ---------------------------------------------------------------------------------------------------------
+    @property
+    def busy_text(self) -> str:
+        """What is going on, for a toolbar; any thread."""
+        view = self.program.view
+        if view is None:
+            return "no program"
+        return "running" if not view.stopped else "stopped"
+
+    def interrupt(self, *, gently: bool = False) -> str:
+        """Stop what is going on; any thread, never blocks for long.
+
+        Args:
+            gently: as Ctrl-C does: type 0x03 into the program's terminal first, so that it sees SIGINT as in a shell; a second
+                one asks the kernel.
+
+        Returns:
+            One line that says what was done, empty if nothing was going on.
+        """
+        seat = self.tracer.seat
+        if seat.inside:
+            seat.kick()
+            seat.welcome()
+            return "the tracer's wait was ended"
+        if self.program.busy:
+            self._interrupts += 1
+            view = self.program.view
+            if gently and view is not None and view.launched and self._interrupts == 1 and self.terminal.pty is not None:
+                self.terminal.send(b"\x03", show=False)
+                return "SIGINT was typed into the program's terminal; Ctrl-C again stops it through ptrace"
+            self.tracer.post(ops.interrupt, self.program.pid)
+            return "asked the program to stop"
+        return ""
+
+    def settled(self) -> None:
+        """A command has ended: the next Ctrl-C is a first one again."""
+        self._interrupts = 0
+
+    # --- names ----------------------------------------------------------------------------------------------------------------
+    def thread_tid(self, name: str) -> int | None:
+        """The tid of a thread of ours by its lane's name; any thread."""
+        if name == "tracer":
+            return self.tracer.tid
+        if name == "repl":
+            return threading.main_thread().native_id
+        for waiter in self.waiters.all:
+            if waiter.name == name:
+                return waiter.tid
+        return self.bench.tid(name)
+
+    def variable(self, name: str) -> str | None:
+        """The value of `$name`: what `run`, `launch` and `expect` set, and `$tracee`."""
+        return self.variables.get(name)

@@ -1,0 +1,139 @@
+"""Counted loops: the tracer thread steps and waits inline.
+
+Tracer thread: an op that may last; it takes the arm from the waiters, says so in the log, and gives it back.  An interrupt ends it
+within milliseconds.
+"""
+
+from __future__ import annotations
+
+
+import msgspec
+
+from tracedbg.kernel.hot import StepRun, step_many
+from tracedbg.kernel.poke import Seat
+from tracedbg.kernel.ptrace import Ptrace
+from tracedbg.kernel.wait import WaitResult
+from tracedbg.model.errors import TraceeGone
+from tracedbg.model.events import LoopBegan, LoopDone, TraceeStopped
+from tracedbg.model.ids import Tid
+from tracedbg.model.stops import BreakpointHit, SignalDelivery, StepDone
+from tracedbg.model.views import Report
+from tracedbg.model.waitstatus import STEP_TRAP, WaitStatus
+
+from .allstop import manage
+from .book import Book, Inferior, Tracee
+from .breakpoints import count_hit, lift_all, plant_all
+from .lifecycle import Happening
+from .news import take_in
+from .ops import stopped_tracee
+from .waiter import Waiters
+
+
+class LoopEnd(msgspec.Struct, frozen=True):
+    """How a counted loop ended.
+
+    Args:
+        steps: instructions executed.
+        pc: where it stands, -1 if unknown.
+        report: why it ended before its count; None when it did not, or when it only left its range.
+        interrupted: somebody asked it to end.
+        unfinished: the last step has not ended (interrupted while it slept in a system call): a plan has to collect it.
+    """
+
+    steps: int
+    pc: int
+    report: Report | None = None
+    interrupted: bool = False
+    unfinished: bool = False
+
+
+def step_loop(
+    pt: Ptrace, book: Book, waiters: Waiters, seat: Seat, tid: int, limit: int, name: str,
+    low: int = 0, high: int = 0, pause: frozenset[int] = frozenset(),
+) -> LoopEnd:  # fmt: skip
+    """Step one thread up to `limit` times, while low <= pc < high if high is not 0, and not past an address of `pause`.
+
+    Breakpoints are lifted meanwhile and looked up by address: only this thread runs.
+    """
+    inferior, tracee = stopped_tracee(book, tid)
+    waiters.park("tracer", name)
+    try:
+        manage(pt, inferior)
+    except TraceeGone:
+        pass
+    pt.log.publish(LoopBegan(name))
+    counts: dict[str, int] = {}
+    try:
+        lift_all(pt, inferior)
+        return _loop(pt, book, seat, inferior, tracee, limit, low, high, pause, counts)
+    finally:
+        try:
+            if inferior.ended is None:
+                plant_all(pt, inferior)
+        except TraceeGone:
+            pass
+        pt.log.publish(LoopDone(name, counts))
+
+
+def _loop(
+    pt: Ptrace, book: Book, seat: Seat, inferior: Inferior, tracee: Tracee, limit: int, low: int, high: int,
+    pause: frozenset[int], counts: dict[str, int],
+) -> LoopEnd:  # fmt: skip
+    done, pc = 0, -1
+    number, tracee.deliver = tracee.deliver, 0
+    while True:
+        stop_at = {address for address, site in inferior.sites.items() if site.users} | pause
+        run = step_many(pt, seat, tracee.tid, limit - done, number, low, high, stop_at)
+        number = 0
+        done += run.steps
+        pc = run.pc
+        for call, count in run.counts.items():
+            counts[call] = counts.get(call, 0) + count
+        if run.stepping or (run.errno and run.status is None):
+            # Interrupted in mid-step, or the tracee was killed between two requests: in both cases news is to come.
+            tracee.happens(Happening.RESUME)
+            tracee.stepping = True
+            return LoopEnd(done, pc, interrupted=run.stepping, unfinished=True)
+        if run.status is None:  # kicked before the first step
+            return LoopEnd(done, pc, interrupted=True)
+        if run.status == STEP_TRAP:
+            if pc in stop_at:
+                numbers = count_hit(pt, book, inferior, pc)
+                if numbers:
+                    return LoopEnd(done, pc, _told(pt, inferior, tracee, BreakpointHit(pc, numbers)))
+            if done < limit and (not high or low <= pc < high) and pc not in pause and not seat.kicked:
+                continue
+            tracee.stop, tracee.status = StepDone(), WaitStatus(STEP_TRAP)
+            return LoopEnd(done, pc, interrupted=seat.kicked)
+        report = _other_news(pt, book, inferior, tracee, run)
+        if report is not None:
+            return LoopEnd(done, -1, report)
+        number, tracee.deliver = tracee.deliver, 0
+
+
+def _other_news(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, run: StepRun) -> Report | None:
+    """A status that is no step: taken in like any other; None to step on."""
+    assert run.status is not None
+    tracee.stepping = True
+    taken = take_in(pt, book, WaitResult(Tid(tracee.tid), WaitStatus(run.status), pt.log.here()))
+    if inferior.ended is not None:
+        inferior.close()
+        return Report(inferior.pid, inferior.pid, None, inferior.ended)
+    if taken is None or not tracee.stopped:
+        return Report(inferior.pid, tracee.tid, None)
+    stop = tracee.stop
+    if isinstance(stop, SignalDelivery):
+        row = book.signals[stop.signal]
+        tracee.deliver = stop.signal if row.deliver else 0
+        if not row.stop:
+            return None
+    if isinstance(stop, StepDone):
+        return None
+    return Report(inferior.pid, tracee.tid, stop)
+
+
+def _told(pt: Ptrace, inferior: Inferior, tracee: Tracee, stop: BreakpointHit) -> Report:
+    tracee.stop, tracee.status = stop, WaitStatus(STEP_TRAP)
+    event = TraceeStopped(STEP_TRAP, str(stop.text()), inferior.pid)
+    pt.log.publish(event, lane="tracee", tid=tracee.tid)
+    return Report(inferior.pid, tracee.tid, stop)
