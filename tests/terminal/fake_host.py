@@ -45,6 +45,8 @@ class FakeHost:
         self._threads: list[threading.Thread] = []
         self._busy = threading.Event()
         self._ended = False
+        self._quiet = threading.Condition()
+        self._working = 0
         self._attached = options.attached
         self._interrupted = threading.Event()
 
@@ -105,9 +107,8 @@ class FakeHost:
         self.answer("goodbye")
 
     def idle(self, seconds: float) -> bool:
-        for thread in self._threads:
-            thread.join(seconds)
-        return not any(thread.is_alive() for thread in self._threads)
+        with self._quiet:
+            return self._quiet.wait_for(lambda: self._working == 0, seconds)
 
     def ended(self) -> bool:
         return self._ended
@@ -141,8 +142,18 @@ class FakeHost:
             callback()
 
     def _spawn(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work)
+        def run() -> None:
+            try:
+                work()
+            finally:
+                with self._quiet:
+                    self._working -= 1
+                    self._quiet.notify_all()
+
+        thread = threading.Thread(target=run)
         self._threads.append(thread)
+        with self._quiet:
+            self._working += 1
         thread.start()
 
     def _flood(self, rate: int, seconds: float) -> None:

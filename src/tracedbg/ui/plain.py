@@ -6,8 +6,10 @@ prompt_toolkit.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import TextIO
 
 from tracedbg.model.text import visible
@@ -32,13 +34,23 @@ class _Plain:
         self._pump = pump
         self._stdin = stdin
         self._stdout = stdout
+        self._reading = False
+        self._ctrl_c = False
+
+    def _sigint(self, _number: int, _frame: FrameType | None) -> None:
+        """Only a read may be broken off by an exception; in the middle of the host's own code it could leave a lock behind."""
+        if self._reading:
+            raise KeyboardInterrupt
+        self._ctrl_c = True
 
     def run(self) -> None:
         """Until end of input is confirmed, or the host says so by `leave`."""
+        before = signal.signal(signal.SIGINT, self._sigint)
         try:
             while self._one_line():
                 pass
         finally:
+            signal.signal(signal.SIGINT, before)
             self._host.quit()
             self._show()
 
@@ -56,18 +68,22 @@ class _Plain:
         """A line with its newline, an empty text after Ctrl-C, None at the end of input."""
         self._write(str(visible(prompt)))
         try:
-            return self._stdin.readline() or None
+            self._reading = True
+            line = self._stdin.readline() or None
+            self._reading = False
         except KeyboardInterrupt:
+            self._reading = False
             self._interrupt()
             return ""
+        return line
 
     def _watch(self) -> None:
         """Print while the command runs: no prompt is on the screen, so nothing can be torn."""
         idle = False
         while not idle:
-            try:
-                idle = self._host.idle(_TICK)
-            except KeyboardInterrupt:
+            idle = self._host.idle(_TICK)
+            if self._ctrl_c:
+                self._ctrl_c = False
                 self._interrupt()
             self._show()
 
