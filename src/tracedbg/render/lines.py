@@ -1,0 +1,279 @@
+"""The canonical text of each kind of event: one pure function per kind, found by the event's type.
+
+Any thread.  Screens, `expect` and the exports all use these words, so words may be appended to a line, never inserted or renamed.
+No colours, times or columns, and nothing foreign that has not passed `visible` or `quoted`.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from tracedbg.model import events as ev
+from tracedbg.model.names import CLD_NAMES, EVENT_NAMES, errno_text, signal_name
+from tracedbg.model.text import Shown, quoted, visible
+from tracedbg.model.waitstatus import StatusKind, WaitStatus
+
+WAIT_CALLS: Final = ("wait4", "waitid")
+"""The calls that may sleep: they have a line when they are entered, too."""
+
+_E = TypeVar("_E", bound=ev.Event)
+_Line = Callable[[ev.Record, Any], Shown | None]
+_LINES: dict[type[ev.Event], _Line] = {}
+_CLD_EXITED, _CLD_TRAPPED, _CLD_STOPPED = 1, 4, 5
+
+
+def line_of(record: ev.Record) -> Shown | None:
+    """The canonical text of a record, None for a kind that has no line of its own.
+
+    A call other than a wait has none when it is entered: its line says what it returned.
+    """
+    event = record.event
+    if isinstance(event, ev.UnknownEvent):
+        return visible(f"unknown event {event.raw.get('ev', '?')}")
+    return _LINES[type(event)](record, event)
+
+
+def kinds() -> frozenset[type[ev.Event]]:
+    """The kinds that have a function."""
+    return frozenset(_LINES)
+
+
+def call_text(name: str, args: Iterable[str | int]) -> Shown:
+    """A call as it is written: ``ptrace(PTRACE_CONT, 4242, 0, 0)``."""
+    return visible(f"{name}({', '.join(map(str, args))})")
+
+
+def status_text(status: int) -> str:
+    """A status word in words: ``stopped SIGTRAP``, ``exited 0``."""
+    return WaitStatus(status).text()
+
+
+def _kind(kind: type[_E]) -> Callable[[Callable[[_E], Shown | None]], Callable[[_E], Shown | None]]:
+    """Enter a function whose line depends on the payload alone."""
+
+    def enter(function: Callable[[_E], Shown | None]) -> Callable[[_E], Shown | None]:
+        _LINES[kind] = lambda _record, event: function(event)
+        return function
+
+    return enter
+
+
+def _kind_of_task(kind: type[_E]) -> Callable[[Callable[[ev.Record, _E], Shown]], Callable[[ev.Record, _E], Shown]]:
+    """Enter a function whose line also names the task that the record is about."""
+
+    def enter(function: Callable[[ev.Record, _E], Shown]) -> Callable[[ev.Record, _E], Shown]:
+        _LINES[kind] = function
+        return function
+
+    return enter
+
+
+# --- calls -------------------------------------------------------------------------------------------------------------------
+@_kind(ev.CallEntered)
+def _entered(event: ev.CallEntered) -> Shown | None:
+    return Shown(f"waiting {call_text(event.name, event.args)}") if event.name in WAIT_CALLS else None
+
+
+@_kind(ev.CallReturned)
+def _returned(event: ev.CallReturned) -> Shown:
+    # A fork is told as an act rather than as a call: libc's fork has no arguments and the kernel's clone has many.
+    call = event.name if event.name == "fork" else call_text(event.name, event.args)
+    return visible(f"{call} = {_result(event)}")
+
+
+def _result(event: ev.CallReturned) -> str:
+    if event.errno:
+        number = getattr(_errno, event.errno, None)
+        return f"-1 {event.errno}" + (f" ({errno_text(number)})" if isinstance(number, int) else "")
+    if event.status is not None:
+        return f"{event.ret} {status_text(event.status)} status {event.status:#x}"
+    if event.info is not None:
+        return f"{event.ret} {_info(event.info)}"
+    peeked = event.name == "ptrace" and str(event.args[0]).startswith("PTRACE_PEEK")
+    return hex(event.ret & 0xFFFFFFFFFFFFFFFF) if peeked else str(event.ret)
+
+
+def _info(info: ev.ChildInfo) -> str:
+    """What waitid stored.  A traced stop carries the event above the signal, as the status word of wait4 does (wait(2))."""
+    if info.code == _CLD_EXITED:
+        value = str(info.status)
+    else:
+        value = signal_name(info.status & 0x7F)
+        if info.code in (_CLD_TRAPPED, _CLD_STOPPED):
+            value += "|0x80" if info.status & 0x80 else ""
+            event = info.status >> 8 & 0xFF
+            value += " " + EVENT_NAMES.get(event, f"event {event}") if event else ""
+    return f"{CLD_NAMES.get(info.code, info.code)} pid {info.pid} si_status {value}"
+
+
+@_kind(ev.LoopBegan)
+def _loop_began(event: ev.LoopBegan) -> Shown:
+    return visible(f"loop {event.name} begins, its calls are counted")
+
+
+@_kind(ev.LoopDone)
+def _loop_done(event: ev.LoopDone) -> Shown:
+    counts = ", ".join(f"{call} {count}" for call, count in event.counts.items())
+    return visible(f"loop {event.name} done: {counts}")
+
+
+@_kind(ev.RuleBroken)
+def _rule_broken(event: ev.RuleBroken) -> Shown:
+    return visible(f"breaks {event.rule} on purpose: {event.call}")
+
+
+# --- threads of ours ---------------------------------------------------------------------------------------------------------
+@_kind(ev.ThreadAsleep)
+def _asleep(event: ev.ThreadAsleep) -> Shown:
+    # A kernel that hides wait channels shows 0; the call is then what is known.
+    return visible(f"asleep {event.call if event.wchan == '0' else event.wchan}")
+
+
+@_kind(ev.ThreadWoken)
+def _woken(event: ev.ThreadWoken) -> Shown:
+    return Shown(f"woken {event.woken} in-vain {event.in_vain}")
+
+
+@_kind(ev.LaneOpened)
+def _lane_opened(event: ev.LaneOpened) -> Shown:
+    return visible(f"lane opened: {event.role.value} of process {event.pid}")
+
+
+@_kind(ev.LaneClosed)
+def _lane_closed(_event: ev.LaneClosed) -> Shown:
+    return Shown("lane closed")
+
+
+@_kind(ev.PolicyChanged)
+def _policy(event: ev.PolicyChanged) -> Shown:
+    return visible(f"from now on {event.who} waits: {event.why}")
+
+
+@_kind(ev.RequestQueued)
+def _queued(event: ev.RequestQueued) -> Shown:
+    return visible(f"asks {event.to}: {event.text}")
+
+
+@_kind(ev.RequestStarted)
+def _started(event: ev.RequestStarted) -> Shown:
+    return visible(f"takes up {event.text}")
+
+
+@_kind(ev.RequestDone)
+def _done(event: ev.RequestDone) -> Shown:
+    return visible(f"done with {event.text}" + ("" if event.ok else ", failed"))
+
+
+@_kind(ev.StatusReported)
+def _status(event: ev.StatusReported) -> Shown:
+    return visible(f"told {event.target} {status_text(event.status)} taken-by {event.taken_by}")
+
+
+@_kind(ev.LateNews)
+def _late(event: ev.LateNews) -> Shown:
+    return visible(f"told late {event.target} {status_text(event.status)}, nobody is concerned")
+
+
+# --- tracees -----------------------------------------------------------------------------------------------------------------
+def _thread(record: ev.Record, pid: int) -> str:
+    """Which thread, where it is not the leader: appended, so that patterns of one-threaded programs need no number."""
+    return f" tid {record.tid}" if record.tid and pid and record.tid != pid else ""
+
+
+def _stop_words(status: int, meaning: str) -> str:
+    """The status in words without its verb, then the meaning unless it would repeat the words."""
+    known = WaitStatus(status)
+    words = known.text().removeprefix("stopped ") if known.kind is StatusKind.STOPPED else ""
+    return " ".join(word for word in (words, "" if meaning == words else meaning) if word)
+
+
+@_kind_of_task(ev.TraceeBorn)
+def _born(record: ev.Record, event: ev.TraceeBorn) -> Shown:
+    return visible(f"born {record.tid} {event.how}" + _thread(record, event.pid))
+
+
+@_kind_of_task(ev.TraceeStopped)
+def _stopped(record: ev.Record, event: ev.TraceeStopped) -> Shown:
+    return visible(f"stopped {_stop_words(event.status, event.meaning)}" + _thread(record, event.pid))
+
+
+@_kind_of_task(ev.TraceePaused)
+def _paused(record: ev.Record, event: ev.TraceePaused) -> Shown:
+    return visible(f"paused {_stop_words(event.status, event.meaning)}" + _thread(record, event.pid))
+
+
+@_kind_of_task(ev.TraceeResumed)
+def _resumed(record: ev.Record, event: ev.TraceeResumed) -> Shown:
+    signal = f" with {signal_name(event.signal)}" if event.signal else ""
+    return visible(f"running {event.how}{signal}" + _thread(record, event.pid))
+
+
+@_kind_of_task(ev.TraceeGone)
+def _gone(record: ev.Record, event: ev.TraceeGone) -> Shown:
+    words = f"gone {event.why}" if event.status < 0 else status_text(event.status)
+    return visible(words + _thread(record, event.pid))
+
+
+@_kind_of_task(ev.ProgramStopped)
+def _program_stopped(record: ev.Record, event: ev.ProgramStopped) -> Shown:
+    return visible(f"all threads stopped: {event.meaning}" + _thread(record, event.pid))
+
+
+@_kind(ev.ProgramOutput)
+def _output(event: ev.ProgramOutput) -> Shown:
+    return Shown(f"wrote {quoted(ev.unpack(event.data))}" + (" unfinished" if event.partial else ""))
+
+
+@_kind(ev.ProgramInput)
+def _input(event: ev.ProgramInput) -> Shown:
+    return Shown(f"typed {quoted(ev.unpack(event.data))}")
+
+
+@_kind(ev.SiteChanged)
+def _site(event: ev.SiteChanged) -> Shown:
+    return visible(f"{event.action} {event.address:#x}")
+
+
+@_kind(ev.Looked)
+def _looked(event: ev.Looked) -> Shown:
+    return visible("look " + " ".join(f"{field} {value}" for field, value in event.fields))
+
+
+# --- the session -------------------------------------------------------------------------------------------------------------
+@_kind(ev.SessionStarted)
+def _session_started(event: ev.SessionStarted) -> Shown:
+    return visible(f"tracedbg {event.version}, kernel {event.kernel}, python {event.python}")
+
+
+@_kind(ev.SessionEnded)
+def _session_ended(event: ev.SessionEnded) -> Shown:
+    return Shown("the session ended" + ("" if event.ok else " after a failure"))
+
+
+@_kind(ev.Note)
+def _note(event: ev.Note) -> Shown:
+    return visible(f"note: {event.text}")
+
+
+@_kind(ev.Warned)
+def _warned(event: ev.Warned) -> Shown:
+    return visible(f"warning: {event.text}")
+
+
+@_kind(ev.LineEntered)
+def _line(event: ev.LineEntered) -> Shown:
+    return visible(f"line {event.text}")
+
+
+@_kind(ev.CommandFinished)
+def _answer(event: ev.CommandFinished) -> Shown:
+    words = " / ".join(event.lines) if event.ok else event.error
+    return visible(f"{'answer' if event.ok else 'error'} {words}".rstrip())
+
+
+@_kind(ev.ExpectJudged)
+def _judged(event: ev.ExpectJudged) -> Shown:
+    verdict = f"met by {event.by}" if event.by else "met" if event.ok else "not met"
+    return visible(f"expectation {event.pattern}: {verdict} after {event.waited_ms} ms")
