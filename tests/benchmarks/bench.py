@@ -1,0 +1,172 @@
+"""How fast: tracedbg beside gdb and a bare C loop, interleaved, on one CPU.  Prints ratios; asserts nothing.
+
+    python -m tests.benchmarks.bench [--rounds 5] [--steps 100000] [--seconds 2] [--free]
+
+Absolute times drift by a fifth on shared machines, so only the ratios of one run count.  Debugger and program run on the
+same CPU (`--free` leaves that to the scheduler), because where they run decides more than the language does.  A start-up
+is measured without work and subtracted from the run with work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import select
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.programs import build
+
+HERE = Path(__file__).resolve().parent
+PROMPT = b"tracedbg>"
+
+
+def timed(command: list[str]) -> float:
+    """Seconds of one run; its output must not matter, its status must be 0."""
+    began = time.perf_counter()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return seconds
+
+
+def batch(debugger: list[str], commands: list[str], program: Path) -> list[str]:
+    """A command line of either debugger: both take -ex."""
+    return [*debugger, *(word for each in commands for word in ("-ex", each)), str(program)]
+
+
+def prompt_ready(command: list[str]) -> float:
+    """Seconds from the start until the prompt stands on a terminal of its own; then quit."""
+    began = time.perf_counter()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm"
+        os.execvp(command[0], command)
+    seen, asked = b"", 0
+    try:
+        while PROMPT not in seen:
+            if not select.select([terminal], [], [], 30)[0]:
+                raise SystemExit(f"no prompt within 30 s: {seen[-500:]!r}")
+            seen += os.read(terminal, 65536)
+            while seen.count(b"\x1b[6n") > asked:  # where is the cursor?  A terminal answers, so this one does
+                asked += 1
+                os.write(terminal, b"\x1b[1;1R")
+        seconds = time.perf_counter() - began
+        os.write(terminal, b"quit\r")
+        try:
+            while os.read(terminal, 65536):
+                pass
+        except OSError:  # EIO: the other side is closed
+            pass
+    finally:
+        os.close(terminal)
+        try:
+            os.kill(pid, signal.SIGHUP)
+        except ProcessLookupError:
+            pass
+        os.waitpid(pid, 0)
+    return seconds
+
+
+def interleaved(rounds: int, works: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """All of them in turn, `rounds` times, so that a slow minute of the machine hits each alike."""
+    results: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            seconds = work()
+            if turn:  # the first turn fills caches
+                results[name].append(seconds)
+    return results
+
+
+def show(title: str, unit: str, scale: float, results: dict[str, list[float]], base: str, *, goal: str) -> None:
+    """A table: median, spread, ratio to `base`."""
+    say(f"\n{title}    goal: {goal}")
+    reference = statistics.median(results[base])
+    for name, values in results.items():
+        middle = statistics.median(values)
+        low, high = min(values) * scale, max(values) * scale
+        say(f"  {name:<28}{middle * scale:10.2f} {unit}  [{low:.2f} .. {high:.2f}]   {middle / reference:6.2f} x {base}")
+
+
+def say(text: str) -> None:
+    """One line of the report."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def steps(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, program: Path) -> None:
+    """`stepi N`, per step."""
+    limits = build(str(HERE / "limits.c"), "-O2")
+
+    def bare(count: int) -> float:
+        done = subprocess.run([limits, str(count), program], capture_output=True, text=True, timeout=300, check=True)
+        return float(done.stdout) / 1e9
+
+    # Where a debug exception or a switch of tasks leaves the virtual machine a step costs 150 µs instead of 5.
+    per_step = bare(2000)
+    count = max(2000, min(options.steps, int(options.seconds / per_step)))
+    if count < options.steps:
+        say(f"a bare step costs {per_step * 1e6:.0f} µs here: {count} steps instead of {options.steps} (--seconds)")
+
+    def loop_of(debugger: list[str]) -> Callable[[], float]:
+        few = batch(debugger, ["starti", "stepi 100", "kill"], program)
+        many = batch(debugger, ["starti", f"stepi {count + 100}", "kill"], program)
+        return lambda: (timed(many) - timed(few)) / count
+
+    works: dict[str, Callable[[], float]] = {"C loop": lambda: bare(count), "tracedbg": loop_of(ours)}
+    if gdb:
+        works["gdb"] = loop_of(gdb)
+    results = interleaved(options.rounds, works)
+    show(f"stepi {count}, per step", "µs", 1e6, results, "C loop", goal="at least 3x faster than gdb, at most 1.6x C")
+    if gdb:
+        middle = {name: statistics.median(values) for name, values in results.items()}
+        say(f"  tracedbg is {middle['gdb'] / middle['tracedbg']:.2f} times as fast as gdb")
+        say(f"  the bare C loop is {middle['gdb'] / middle['C loop']:.2f} times as fast as gdb: no debugger can do better here")
+
+
+def starts(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, program: Path) -> None:
+    """Time to do nothing, to stop at main once, and to show a prompt."""
+    works: dict[str, Callable[[], float]] = {"tracedbg batch, quit": lambda: timed(batch(ours, ["quit"], program))}
+    interactive = [sys.executable, "-m", "tracedbg", str(program)]
+    works["tracedbg prompt ready"] = lambda: prompt_ready(interactive)
+    work = ["break main", "run", "bt", "kill"]
+    works["tracedbg main, bt"] = lambda: timed(batch(ours, work, program))
+    base = "tracedbg batch, quit"
+    if gdb:
+        base = "gdb batch, quit"
+        works[base] = lambda: timed(batch(gdb, [], program))
+        works["gdb main, bt"] = lambda: timed(batch(gdb, work, program))
+    results = interleaved(options.rounds, works)
+    show("start-up", "ms", 1e3, results, base, goal="prompt ready within 5.5x gdb; main and bt at most 0.9x gdb's")
+
+
+def main() -> None:
+    """Run them all."""
+    parser = argparse.ArgumentParser(description="tracedbg beside gdb and a bare C loop")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=2.0, help="fewer steps where the C loop alone would take longer")
+    parser.add_argument("--free", action="store_true", help="do not pin to one CPU")
+    options = parser.parse_args()
+    if not options.free:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # inherited by everything that is started
+    program = build("loop")
+    ours = [sys.executable, "-m", "tracedbg", "--batch"]
+    # No init files, no questions, and no downloads of debug information.
+    gdb = ["gdb", "-nx", "--batch", "-iex", "set debuginfod enabled off"] if shutil.which("gdb") else None
+    say(f"pinned: {not options.free}, rounds: {options.rounds}, gdb: {'yes' if gdb else 'not here'}")
+    steps(options, ours, gdb, program)
+    starts(options, ours, gdb, program)
+
+
+if __name__ == "__main__":
+    main()
