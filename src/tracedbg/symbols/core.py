@@ -199,6 +199,16 @@ class Core:
         except (LookupError, ValueError):
             return []
 
+    def activation_key(self, address: int) -> tuple[object, ...]:
+        """Equal for two addresses in the same inlined copy of a function (or in the same function outside all copies)."""
+        symbol = self.symbol_at(address)
+        try:
+            chain = list(self.program.source_location(address))
+        except (LookupError, ValueError):
+            chain = []
+        # The places of the calls, with columns, tell one copy from the next.
+        return (symbol[1] if symbol else 0, tuple(each.name() for each in chain), tuple(tuple(each) for each in chain[1:]))
+
     def place(self, address: int) -> Place:
         """All that is known about an address."""
         image = self.image_at(address)
@@ -207,6 +217,8 @@ class Core:
         symbol = self.symbol_at(address)
         scopes = self.scopes(address)
         function, file, line = scopes[0] if scopes else ("", "", 0)
+        if scopes and (row := self._row(image, address, file)) is not None and row.line:
+            file, line = row.file, row.line  # of several rows for one address drgn takes the first, gdb and `row` the last
         name, start = (symbol[0], symbol[1]) if symbol else ("", address)
         return Place(
             address, visible(name), address - start, visible(function or name), visible(file), line,
@@ -219,7 +231,10 @@ class Core:
         if image is None or not image.lines.units:
             return None
         scopes = self.scopes(address)
-        row = image.lines.row_at(address - image.debug_bias, scopes[0][1] if scopes else "")
+        return self._row(image, address, scopes[0][1] if scopes else "")
+
+    def _row(self, image: Image, address: int, file: str) -> Row | None:
+        row = image.lines.row_at(address - image.debug_bias, file)
         return None if row is None else moved(row, image.debug_bias)
 
     def rows(self, address: int) -> list[tuple[Row, bool]]:

@@ -18,6 +18,7 @@ _PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF
 """Legacy prefixes (Intel SDM volume 2, 2.1.1); gcc writes some of them before calls (``notrack``, ``bnd``, ``data16``)."""
 
 _decoders: dict[str, Any] = {}
+_NO_SUFFIX = {"callq": "call", "retq": "ret", "jmpq": "jmp", "pushq": "push", "popq": "pop", "leaveq": "leave"}
 _RIP_ATT = re.compile(r"(-?(?:0x)?[0-9a-f]+)?\(%rip\)")
 _RIP_INTEL = re.compile(r"\[rip(?: ([+-]) ((?:0x)?[0-9a-f]+))?\]")
 
@@ -143,6 +144,8 @@ def _instruction(
     start: int, raw: bytes, mnemonic: str, operands: str, name: Callable[[int], str] | None
 ) -> Instruction:
     direct = _direct_target(start, raw)
+    # GNU tools write no suffix where there is no choice of size.
+    mnemonic = " ".join(_NO_SUFFIX.get(word, word) for word in mnemonic.split())
     text = f"{mnemonic} {operands}".rstrip()
     if direct is not None and name and (label := name(direct)):
         text += f" <{label}>"

@@ -12,6 +12,43 @@ from tracedbg.model.errors import NotHere
 
 from .core import Core, Image
 from .library import elffile
+from .lineprogram import uleb
+
+_INLINED_SUBROUTINE, _IMPLICIT_CONST = 0x1D, 0x21
+_SMALL = 1 << 20
+"""Size of ``.debug_info`` up to which a search is quick enough to be made for every function: some 0.3 seconds."""
+
+
+def worth_searching(core: Core) -> bool:
+    """The program is small, and its compiler inlined something: without optimisation no entry can describe a copy."""
+    elf = core.main.elf if core.main is not None else None
+    section = elf.sections.get(".debug_info") if elf is not None else None
+    if elf is None or section is None or section.size > _SMALL:
+        return False
+    return _has_inlined_copies(elf.data(".debug_abbrev"))
+
+
+def _has_inlined_copies(data: bytes) -> bool:
+    """Some abbreviation (DWARF 5, 7.5.3) is for DW_TAG_inlined_subroutine."""
+    at = 0
+    try:
+        while at < len(data):
+            code, at = uleb(data, at)
+            if code == 0:
+                continue
+            tag, at = uleb(data, at)
+            if tag == _INLINED_SUBROUTINE:
+                return True
+            at += 1  # has children
+            attribute = form = 1
+            while attribute or form:
+                attribute, at = uleb(data, at)
+                form, at = uleb(data, at)
+                if form == _IMPLICIT_CONST:
+                    _, at = uleb(data, at)
+    except IndexError:
+        pass  # damaged: nothing was found so far
+    return False
 
 
 def inlined_instances(core: Core, name: str) -> list[int]:

@@ -13,7 +13,7 @@ from tracedbg.model.errors import BadArgument, NotFound
 from tracedbg.model.text import visible
 
 from .core import Core
-from .inlined import inlined_instances
+from .inlined import inlined_instances, worth_searching
 from .values import Location
 
 _ADDRESS = re.compile(
@@ -94,13 +94,15 @@ def entry_for_break(core: Core, start: int) -> int:
 
 
 def _functions(core: Core, name: str, file: str = "") -> list[Location]:
-    """All places for a function: its out-of-line copies, or else where it was inlined."""
+    """All places for a function: its code, and where it was inlined (in large programs only if it has no code of its own)."""
     starts = core.functions_named(name)
     if file:
         starts = [start for start in starts if _in_file(core, start, file)]
-    if starts:
-        return [_location(core, entry_for_break(core, start)) for start in starts]
+    entries = [entry_for_break(core, start) for start in starts]
+    if starts and (name == "main" or not worth_searching(core)):
+        return [_location(core, entry) for entry in entries]
     addresses = inlined_instances(core, name)
+    addresses = [*entries, *(address for address in addresses if address not in entries)]
     if file:
         addresses = [address for address in addresses if _in_file(core, address, file)]
     return [_location(core, address) for address in addresses]
@@ -142,14 +144,12 @@ def _one_for_each_function(core: Core, addresses: list[int]) -> list[Location]:
     seen: set[object] = set()
     found = []
     for address in addresses:
-        scopes = core.scopes(address)
-        symbol = core.symbol_at(address)
-        start = symbol[1] if symbol else 0
-        # The chain of inlined functions with the lines of their calls tells one inlined copy from the next.
-        key = (start, tuple(name for name, _, _ in scopes), tuple(scope[1:] for scope in scopes[1:]))
+        key = core.activation_key(address)
         if key in seen:
             continue
         seen.add(key)
+        symbol = core.symbol_at(address)
+        start = symbol[1] if symbol else None
         found.append(_location(core, entry_for_break(core, address) if address == start else address))
     return found
 

@@ -42,6 +42,10 @@ class ProcessCore(Core):
         read: ``read(address, count)`` gives exactly that memory without our breakpoints; raises any `TracedbgError` or
             `OSError` where there is none.
 
+    Attributes:
+        load_bias: run-time address minus address in the file of the program itself.
+        visible_code: for the first address of a function, in how much of its code each variable can be seen (`variables`).
+
     Raises:
         TraceeGone: there is no such process any more.
         NotPermitted: /proc refuses to show it.
@@ -52,9 +56,12 @@ class ProcessCore(Core):
         self.pid = pid
         self._given_reader = read
         self._ceiling = _EVERYWHERE
+        self._hit = True  # a read was refused because of the ceiling
+        self._words_read: set[int] = set()  # addresses of reads before that happened
         self._cfi: dict[int, CfiIndex] = {}
         self._executable: list[tuple[int, int]] | None = None
         self._libraries_wanted: set[str] = set()
+        self.visible_code: dict[int, dict[str, int]] = {}
         program = drgn.Program()
         super().__init__(program)
         try:
@@ -82,6 +89,7 @@ class ProcessCore(Core):
     def _read_for_drgn(self, address: int, count: int, _offset: int, _physical: bool) -> bytes:
         # drgn understands FaultError only: anything else would come out of an unrelated call.
         if address + count > self._ceiling:
+            self._hit = True
             raise drgn.FaultError("beyond the part of the stack that is wanted", address)
         try:
             data = self._given_reader(address, count)
@@ -89,6 +97,8 @@ class ProcessCore(Core):
             raise drgn.FaultError("Cannot access memory", address) from error
         if len(data) != count:
             raise drgn.FaultError("Cannot access memory", address + len(data))
+        if not self._hit:
+            self._words_read.add(address)
         return data
 
     def read(self, address: int, count: int) -> bytes:
@@ -175,6 +185,7 @@ class ProcessCore(Core):
         changed = before != [(image.module.name, image.bias) for image in self.images]
         if changed:
             self._cfi.clear()
+            self.visible_code.clear()
         return changed
 
     def _take_own_libraries(self) -> None:
@@ -215,10 +226,20 @@ class ProcessCore(Core):
         """The innermost function, what was inlined into it, and its caller: the cost does not grow with the stack."""
         span = 256
         while True:
+            self._hit = False
+            self._words_read.clear()
             trace = self.trace(regs, min(regs[RSP] + span, _EVERYWHERE))
-            real = sum(1 for frame in trace if not frame.is_inline)
-            if real > 1 or span > 1 << 20:
+            beyond, self._hit = self._hit, True
+            if not beyond or span > 1 << 20:
                 return trace
+            # A return address that could not be read lets drgn fall back to rbp, which may be anything.  The second frame is
+            # right only if the word below its stack pointer, the return address, was read before the ceiling was met.
+            real = [frame for frame in trace if not frame.is_inline][:2]
+            try:
+                if len(real) == 2 and real[1].sp - 8 in self._words_read:
+                    return trace
+            except LookupError:
+                pass
             span *= 16  # a large frame: its return address is further up
 
     def has_cfi(self, address: int, function: str | None) -> bool:

@@ -87,33 +87,29 @@ def _registers_of(frame: drgn.StackFrame, regs: Sequence[int]) -> list[int]:
     return words
 
 
-@dataclass(slots=True)
-class _Piece:
-    """The part of one trace that may be used: up to the first real frame without call frame information."""
+def _inside_call(words: Sequence[int]) -> list[int]:
+    """The same registers with rip inside the call instruction.
 
-    trace: drgn.StackTrace
-    frames: list[tuple[int, drgn.StackFrame, int]]
-    last: drgn.StackFrame | None
-    real: int
-    cut: bool
+    drgn takes the rip it is given as exact.  A return address may already belong to the next line, or to the next function.
+    """
+    moved = list(words)
+    moved[RIP] -= 1
+    return moved
 
 
-def _piece(core: ProcessCore, trace: drgn.StackTrace, guessed: bool) -> _Piece:
-    piece = _Piece(trace, [], None, 0, False)
-    for index, frame in enumerate(trace):
+def _usable(core: ProcessCore, trace: drgn.StackTrace) -> tuple[int, bool, int]:
+    """How many frames of a trace may be used, whether the last of them has no call frame information, and how many are real."""
+    count = real = 0
+    for frame in trace:
         pc = _pc(frame)
         if pc is None:
             break  # drgn ends a trace with a frame of unknown pc
-        piece.frames.append((index, frame, pc))
-        if frame.is_inline:
-            continue
-        piece.last = frame
-        piece.real += 1
-        exact = frame.interrupted and not (guessed and piece.real == 1)
-        if not core.has_cfi(pc - (not exact), frame.function_name):
-            piece.cut = True
-            break
-    return piece
+        count += 1
+        if not frame.is_inline:
+            real += 1
+            if not core.has_cfi(pc - (not frame.interrupted), frame.function_name):
+                return count, True, real
+    return count, False, real
 
 
 def activations(
@@ -128,46 +124,44 @@ def activations(
     """
     words: Sequence[int] = regs
     origin: Literal["given", "guessed", "continued"] = "given"
+    in_call = False  # rip of the current piece was moved into the call instruction
     trace = core.trace(words) if trace is None else trace
     for _ in range(_MOST_PIECES):
-        piece = _piece(core, trace, origin == "guessed")
-        if piece.last is None:
+        count, cut, real = _usable(core, trace)
+        if not count:
             return
-        after: Sequence[int] | None = None
-        if piece.cut:
-            callee = words if piece.real == 1 else _registers_of(piece.last, regs)
+        last = trace[count - 1]
+        after: list[int] | None = None
+        if cut:
+            callee = words if real == 1 else _registers_of(last, regs)
             symbol = core.symbol_at(callee[RIP])
             after = guess_caller(core.read, callee, symbol[1] if symbol else None, core.executable)
-        elif piece.real >= _TRACE_LIMIT:
-            after = _registers_of(piece.last, regs)
-        following = core.trace(after) if after is not None else None
+        elif real >= _TRACE_LIMIT:
+            # drgn knows the CFA of this last frame, and with it its variables, only if it may unwind it: in the next piece.
+            after = _registers_of(last, regs)
+            count -= 1
+            while count and trace[count - 1].is_inline:
+                count -= 1
         first_group = True
-        for index, frame, pc in piece.frames:
-            # A continued trace begins with the frame that the trace before ended with.
-            if not (first_group and origin == "continued"):
-                cfa = _sp(trace, index)
-                if frame is piece.last or (piece.frames[-1][1].is_inline and cfa is None):
-                    cfa = _cfa_of_last(piece, after, following, cfa)
-                guess = first_group and origin == "guessed"
-                yield Activation(
-                    frame, pc, cfa, frame.interrupted and not guess,
-                    "guessed" if guess else "signal" if _is_signal_frame(trace, index) else "normal",
-                    tuple(regs) if first_group and origin == "given" else None,
-                )
+        for index in range(count):
+            frame = trace[index]
+            moved = first_group and in_call
+            cfa = _sp(trace, index)
+            if cut and (index == count - 1 or all(trace[at].is_inline for at in range(index, count - 1))):
+                cfa = after[RSP] if after is not None else None
+            is_signal = _is_signal_frame(trace, index) and not (cut and index == count - 1)
+            yield Activation(
+                frame, frame.pc + moved, cfa, frame.interrupted and not moved,
+                "guessed" if first_group and origin == "guessed" else "signal" if is_signal else "normal",
+                tuple(regs) if first_group and origin == "given" else None,
+            )
             first_group = first_group and frame.is_inline
-        if after is None or following is None:
+        if after is None:
             return
-        origin = "guessed" if piece.cut else "continued"
-        words, trace = after, following
-
-
-def _cfa_of_last(
-    piece: _Piece, after: Sequence[int] | None, following: drgn.StackTrace | None, cfa: int | None
-) -> int | None:
-    """The CFA of the frame at which a piece ends: its caller stands in the next piece."""
-    if piece.cut:
-        return after[RSP] if after is not None else None
-    return _sp(following, 0) if following is not None else cfa
+        origin = "guessed" if cut else "continued"
+        in_call = cut or not last.interrupted
+        words = _inside_call(after) if in_call else after
+        trace = core.trace(words)
 
 
 def backtrace(core: ProcessCore, regs: Sequence[int], main: int | None) -> Iterator[Activation]:
@@ -193,12 +187,14 @@ def backtrace(core: ProcessCore, regs: Sequence[int], main: int | None) -> Itera
 
 def source_of(core: ProcessCore, activation: Activation) -> tuple[str, int]:
     """File and line of a frame; ``("", 0)`` when unknown."""
-    if activation.kind == "guessed" and not activation.frame.is_inline:
-        # drgn took this return address for an exact one, and it may already belong to the next line.
-        scopes = core.scopes(activation.code)
-        return (scopes[-1][1], scopes[-1][2]) if scopes else ("", 0)
     try:
         source = activation.frame.source()
     except (LookupError, ValueError):
         return "", 0
+    if activation.interrupted:
+        # At an exact address several rows may begin, and drgn takes the first of them; agree with `Core.row`, as gdb does.
+        place = core.place(activation.pc)
+        scopes = core.scopes(activation.pc)
+        if scopes and scopes[0][1:] == (source.filename, source.line) and place.line:
+            return place.file, place.line
     return str(source.filename), int(source.line)

@@ -17,6 +17,8 @@ from .unwind import Activation
 from .values import RAX, RDX, Variable
 
 _Kind = drgn.TypeKind
+_ROWS = 500
+"""Rows of one function that are looked at to tell its blocks apart: 0.02 ms each, once."""
 
 
 def formatter_for(core: ProcessCore) -> Formatter:
@@ -48,6 +50,30 @@ def _parameter_names(core: ProcessCore, activation: Activation) -> list[str]:
     return []
 
 
+def _code_of_each(core: ProcessCore, activation: Activation) -> dict[str, int]:
+    """How many bytes of the frame's function each of its variables can be seen in; empty for inlined functions.
+
+    drgn gives the names of all blocks around a place without the blocks.  An inner block covers less code than an outer one.
+    """
+    if activation.frame.is_inline:
+        return {}
+    bounds = core.function_range(activation.code)
+    start = bounds[0] if bounds else 0
+    if start not in core.visible_code:
+        sizes: dict[str, int] = {}
+        for row, _ in core.rows(activation.code)[:_ROWS]:
+            if row.high == row.low:
+                continue
+            try:
+                names = core.program.stack_trace_from_pcs([row.low])[-1].locals()
+            except (LookupError, ValueError, drgn.BadDataError):
+                continue
+            for name in set(names):
+                sizes[name] = sizes.get(name, 0) + row.high - row.low
+        core.visible_code[start] = sizes
+    return core.visible_code[start]
+
+
 def variables(
     core: ProcessCore, activation: Activation, *, arguments: bool, scalars_only: bool = False
 ) -> list[Variable]:
@@ -67,6 +93,9 @@ def variables(
         return []
     parameters = _parameter_names(core, activation)
     others = [name for name in names if name not in parameters]
+    if not arguments and len(others) > 1:
+        sizes = _code_of_each(core, activation)
+        others.sort(key=lambda name: sizes.get(name, 0))  # a stable sort: the order of declaration stays within a block
     wanted = [name for name in parameters if name in names] if arguments else others
     found = []
     for name in wanted:
