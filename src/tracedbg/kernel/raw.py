@@ -30,8 +30,8 @@ _ptrace_held = _held.ptrace
 _ptrace_held.restype = _long
 _ptrace_held.argtypes = (_long, _long, _long, _long)
 _wait4 = _free.wait4
-_wait4.restype = _long
-_wait4.argtypes = (_long, ctypes.c_void_p, _long, ctypes.c_void_p)
+_wait4.restype = ctypes.c_int  # pid_t: read as a long, its -1 would be 4294967295
+_wait4.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 SYS_PTRACE, SYS_WAIT4, SYS_WAITID, SYS_TGKILL = SYS["ptrace"], SYS["wait4"], SYS["waitid"], SYS["tgkill"]
 
