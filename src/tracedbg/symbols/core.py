@@ -108,6 +108,7 @@ class Core:
         self.program = program
         self.images: list[Image] = []
         self.generation = 0
+        self._recorded: dict[str, str] = {}
 
     def refresh_images(self) -> None:
         """Make `images` agree with drgn's modules; known ones keep their decoded line tables."""
@@ -266,6 +267,30 @@ class Core:
             return []
         names = {name_of(s) for s in self.program.symbols() if s.kind in _FUNCTIONS and main.contains(s.address)}
         return sorted(visible(name) for name in names if name)
+
+    def recorded_name(self, file: str) -> str:
+        """The name by which the compiler was told a source file, which is what gdb shows; `file` where nothing is known."""
+        if file not in self._recorded:
+            tables = (image.lines for image in self.images if image.lines.units)
+            self._recorded[file] = next((name for table in tables if (name := table.recorded_name(file)) != file), file)
+        return self._recorded[file]
+
+    def object_names(self) -> list[str]:
+        """Names of the program's own variables that have a place of their own, sorted."""
+        main = self.main
+        if main is None:
+            return []
+        names = {name_of(s) for s in self.program.symbols() if s.kind == drgn.SymbolKind.OBJECT and main.contains(s.address)}
+        return sorted(visible(name) for name in names if name)
+
+    def section_at(self, address: int) -> str:
+        """The section of its file that an address is in; empty when unknown."""
+        image = self.image_at(address)
+        if image is None or image.elf is None:
+            return ""
+        at = address - image.bias
+        inside = (s.name for s in image.elf.sections.values() if s.address and s.address <= at < s.address + s.size)
+        return visible(next(inside, ""))
 
     def source_files(self) -> list[str]:
         """Source files with line information in images whose debug information is loaded."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .core import Core
     from .expressions import Evaluator
     from .process import ProcessCore
+    from .typed import Value
     from .unwind import Activation
 
 
@@ -119,6 +120,28 @@ class Symbols:
     def source_files(self, pattern: str = "") -> list[str]:
         """Paths of the source files that contain `pattern`; kept as well."""
         return [name for name in self._lists()[2] if pattern in name]
+
+    def file_name(self, path: str) -> str:
+        """A source file as the compiler was told it (``fact.c``), which gdb shows; `path` is as places and frames have it."""
+        return visible(self._core.recorded_name(path)) if path else ""
+
+    def objects(self) -> list[str]:
+        """Names of the program's variables that have a fixed place, sorted."""
+        return self._core.object_names()
+
+    def section(self, address: int) -> str:
+        """The section that an address is in, as ``.text``; empty when unknown."""
+        return self._core.section_at(address)
+
+    def code(self, address: int, count: int) -> bytes:
+        """At most `count` bytes of machine code, breakpoints hidden; fewer where the memory ends."""
+        return self._core.read_code(address, count)
+
+    def type_definition(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """The name of a type and the type written out line by line (``struct node``, ``size_t``); None if there is no such type."""
+        from .typed import type_named
+
+        return type_named(self._core.program, name)
 
     def has_lines(self) -> bool:
         """The program itself was compiled with line information."""
@@ -230,7 +253,7 @@ class LiveSymbols(Symbols):
         return Frame(
             level, activation.pc, activation.cfa, SIGNAL_FRAME if activation.kind == "signal" else visible(name),
             tuple(arguments), visible(file), line, visible((image.path or image.module.name) if image else ""),
-            activation.frame.is_inline, activation.interrupted, activation.kind,
+            activation.frame.is_inline, activation.interrupted, activation.kind, self.file_name(visible(file)),
         )
 
     def backtrace(self, regs: Sequence[int], limit: int | None = None) -> list[Frame]:
@@ -311,6 +334,26 @@ class LiveSymbols(Symbols):
             BadSyntax, BadArgument: not an expression of these forms, or one that makes no sense.
         """
         return self._evaluator(regs, level).show(name)
+
+    def value(self, regs: Sequence[int], level: int, text: str, letter: str = "") -> Value:
+        """The value of an expression with its type, number and address.
+
+        Args:
+            regs: the 27 words of the thread's ``user_regs_struct``.
+            level: number of the frame.
+            text: the expression.
+            letter: one of gdb's output formats (x d u o t z a c f s); empty for that of the type.
+
+        Raises:
+            NotFound, BadSyntax, BadArgument: as for `print_name`.
+        """
+        from .typed import LetterFormatter, typed
+        from .variables import formatter_for
+
+        value = self._evaluator(regs, level).value(text)
+        core = self._core
+        made = formatter_for(core)
+        return typed(value, LetterFormatter(made.symbol, letter) if letter else made)
 
     def assign(self, regs: Sequence[int], level: int, name: str, text: str) -> tuple[int, bytes]:
         """What must be written where, so that a variable gets a value; the caller writes it.

@@ -1,7 +1,7 @@
-"""Small C expressions: ``name``, ``*p``, ``&x``, ``a.b``, ``p->b``, ``a[3]``, ``$rip`` and their combinations.
+"""C expressions: ``name``, ``*p``, ``&x``, ``a.b``, ``p->b``, ``a[3]``, ``$rip``, ``(long *)p``, ``n * 3`` and their combinations.
 
-Any thread, under the session's lock.  It reads and never writes: for an assignment it says which bytes belong where.  Operators
-with two operands, casts and calls are not part of it.
+Any thread, under the session's lock.  It reads and never writes: for an assignment it says which bytes belong where.  Calls,
+assignments inside expressions and ``? :`` are not part of it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from tracedbg.model.text import visible
 
 from .formatter import OPTIMIZED_OUT, plain
 from .library import drgn
+from .operators import PRECEDENCE, apply
 from .process import ProcessCore
 from .unwind import Activation
 from .values import FS_BASE, Variable
 from .variables import formatter_for
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>0[xX][0-9a-fA-F]+|\d+)|\$(?P<register>\w+)|(?P<sign>->|[.\[\]()*&-]))"
+    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>0[xX][0-9a-fA-F]+|\d+)|\$(?P<register>\w+)|(?P<char>'(?:\\.|[^\\'])')"
+    r"|(?P<sign>->|<<|>>|<=|>=|==|!=|&&|\|\||[.\[\](){}*&+/%|^~!<>-]))"
 )
+_TYPE = re.compile(r"\(\s*([A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*[\s*]*)\)|\{\s*([A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*[\s*]*)\}")
 _ALIASES = {"pc": "rip", "sp": "rsp", "fp": "rbp"}
 _CHARACTER = re.compile(r"'(\\[0abfnrtv\\'\"]|[^\\'])'")
 _ESCAPED = {"0": 0, "a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _Kind = drgn.TypeKind
-_FORMS = "NAME, *NAME, &NAME, NAME.MEMBER, NAME->MEMBER, NAME[NUMBER], $REGISTER and their combinations can be evaluated"
+_FORMS = "names, numbers, $REGISTER, * & . -> [ ], casts and the operators of C can be evaluated"
 
 
 class Evaluator:
@@ -44,6 +47,7 @@ class Evaluator:
         self._activation = activation
         self._tokens: list[tuple[str, str, int]] = []
         self._at = 0
+        self._text = ""
 
     def value(self, text: str) -> drgn.Object:
         """The object that an expression means.
@@ -54,7 +58,7 @@ class Evaluator:
         """
         self._tokens, self._at = [], 0
         at = 0
-        text = text.rstrip()
+        self._text = text = text.rstrip()
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
@@ -64,7 +68,7 @@ class Evaluator:
             at = match.end()
         self._tokens.append(("end", "", at))
         try:
-            found = self._unary()
+            found = self._binary(0)
             if self._peek()[0] != "end":
                 raise BadSyntax(f"{text[self._peek()[2]:]!r} is left over", _FORMS, column=self._peek()[2])
         except drgn.FaultError as error:
@@ -93,9 +97,59 @@ class Evaluator:
         if not self._accept(sign):
             raise BadSyntax(f"{sign!r} is missing", _FORMS, column=self._peek()[2])
 
+    def _binary(self, loosest: int) -> drgn.Object:
+        """Operands joined by operators that bind more tightly than `loosest` (precedence climbing)."""
+        left = self._unary()
+        while True:
+            kind, sign, _ = self._peek()
+            level = PRECEDENCE.get(sign, 0) if kind == "sign" else 0
+            if level <= loosest:
+                return left
+            self._at += 1
+            left = apply(sign, left, self._binary(level))
+
+    def _type_here(self) -> drgn.Type | None:
+        """The type in parentheses or braces that stands here, which is then taken: a cast, or gdb's ``{TYPE} ADDRESS``."""
+        match = _TYPE.match(self._text, self._peek()[2])
+        if match is None:
+            return None
+        try:
+            found = self._core.program.type((match[1] or match[2]).strip())
+        except (LookupError, ValueError, SyntaxError):
+            return None  # a variable in parentheses
+        while self._peek()[0] != "end" and self._peek()[2] < match.end():
+            self._at += 1
+        return found
+
+    def _cast(self, type_: drgn.Type) -> drgn.Object:
+        value = self._unary()
+        try:
+            if plain(value.type_).kind == _Kind.FUNCTION or (plain(value.type_).kind == _Kind.VOID and value.address_ is not None):
+                value = drgn.Object(self._core.program, "unsigned long", value.address_)
+            elif plain(value.type_).kind == _Kind.ARRAY:
+                value = value + 0  # it decays into a pointer to its first element
+            return drgn.cast(type_, value)
+        except (TypeError, ValueError) as error:
+            raise BadArgument(f"that cannot be cast to {type_.type_name()}: {error}", "cast numbers and pointers") from error
+
     def _unary(self) -> drgn.Object:
+        sign = self._peek()[1] if self._peek()[0] == "sign" else ""
+        if sign in ("(", "{") and (type_ := self._type_here()) is not None:
+            if sign == "(":
+                return self._cast(type_)
+            where = apply("+", self._unary(), drgn.Object(self._core.program, "int", 0))
+            return drgn.Object(self._core.program, type_, address=int(where))
         if self._accept("*"):
             return _dereferenced(self._unary())
+        if self._accept("+"):
+            return self._unary()
+        if self._accept("!"):
+            return drgn.Object(self._core.program, "int", int(not self._unary()))
+        if self._accept("~"):
+            try:
+                return ~self._unary()
+            except TypeError as error:
+                raise BadArgument(f"~ makes no sense there: {error}", "it works on integers") from error
         if self._accept("-"):
             try:
                 return -self._unary()
@@ -113,7 +167,7 @@ class Evaluator:
     def _postfix(self, value: drgn.Object) -> drgn.Object:
         while True:
             if self._accept("["):
-                index = self._unary()
+                index = self._binary(0)
                 self._expect("]")
                 value = _element(value, index)
             elif self._accept(".") or self._accept("->"):
@@ -137,8 +191,10 @@ class Evaluator:
         if kind == "number":
             number = int(text, 0 if text[:2] in ("0x", "0X") else 10)
             return drgn.Object(self._core.program, "int" if number < 1 << 31 else "unsigned long", number)
+        if kind == "char":
+            return drgn.Object(self._core.program, "char", _character(text))
         if (kind, text) == ("sign", "("):
-            value = self._unary()
+            value = self._binary(0)
             self._expect(")")
             return value
         raise BadSyntax("an expression is missing" if kind == "end" else f"{text!r} begins no expression", _FORMS, column=column)
@@ -253,9 +309,8 @@ class Evaluator:
         return int(value.address_), (old & ~(mask << shift) | (whole & mask) << shift).to_bytes(count, "little")
 
     def _number(self, text: str, type_: drgn.Type) -> int | float:
-        if match := _CHARACTER.fullmatch(text):
-            char = match[1]
-            return ord(char) if len(char) == 1 else _ESCAPED.get(char[1], ord(char[1]))
+        if _CHARACTER.fullmatch(text):
+            return _character(text)
         if type_.kind == _Kind.BOOL and text in ("true", "false"):
             return int(text == "true")
         try:
@@ -281,6 +336,13 @@ class Evaluator:
             return float(value) if plain(value.type_).kind == _Kind.FLOAT else int(value)
         except (TypeError, ValueError) as error:
             raise BadArgument(f"{text} is no number", "write an integer, a floating-point number or a 'c'") from error
+
+
+def _character(text: str) -> int:
+    """The value of a character constant, its quotes included."""
+    char = text[1:-1]
+    code = ord(char) if len(char) == 1 else _ESCAPED.get(char[1], ord(char[1]))
+    return code - 256 if 127 < code < 256 else code
 
 
 def _dereferenced(value: drgn.Object) -> drgn.Object:

@@ -44,7 +44,7 @@ class Formatter:
     """
 
     def __init__(self, symbol: Callable[[int], str]) -> None:
-        self._symbol = symbol
+        self.symbol = symbol
 
     def text(self, value: drgn.Object, *, top: bool = False) -> str:
         """A value as gdb prints it.
@@ -77,7 +77,7 @@ class Formatter:
             return f"<not readable: {error}>"
 
     def _named(self, address: int) -> str:
-        name = self._symbol(address)
+        name = self.symbol(address)
         return f" <{name}>" if name else ""
 
     def _scalar(self, value: drgn.Object, type_: drgn.Type) -> str:

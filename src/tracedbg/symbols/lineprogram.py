@@ -89,7 +89,9 @@ class Unit:
         ValueError, IndexError, struct.error: the table is damaged.
     """
 
-    __slots__ = ("_files", "_parameters", "_rows", "_sections", "end", "header_start", "offset_size", "program", "version")
+    __slots__ = (
+        "_files", "_names", "_parameters", "_rows", "_sections", "end", "header_start", "offset_size", "program", "version",
+    )
 
     def __init__(self, sections: Sections, offset: int) -> None:
         data = sections.line
@@ -111,6 +113,7 @@ class Unit:
             msg = f"line table at offset {offset:#x} is damaged"
             raise ValueError(msg)
         self._files: tuple[str, ...] | None = None
+        self._names: tuple[str, ...] | None = None
         self._parameters: _Parameters | None = None
         self._rows: list[RawRow] | None = None
 
@@ -129,6 +132,14 @@ class Unit:
             self._read_header()
         assert self._files is not None
         return self._files
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The same files as the compiler was told them: relative names stay relative."""
+        if self._names is None:
+            self._read_header()
+        assert self._names is not None
+        return self._names
 
     def _read_header(self) -> None:
         data, at = self._sections.line, self.header_start
@@ -150,6 +161,11 @@ class Unit:
         else:
             directories, files = self._old_tables(at)
         base = directories[0] if directories else b""
+        # The directory with number 0 is that of the compilation, and goes without saying.
+        self._names = tuple(
+            os.fsdecode(os.path.normpath(os.path.join(directories[d] if 0 < d < len(directories) else b"", name)))
+            for d, name in files
+        )
         self._files = tuple(
             os.fsdecode(os.path.normpath(os.path.join(base, directories[d] if d < len(directories) else b"", name)))
             for d, name in files

@@ -71,6 +71,15 @@ class LineTable:
         """All source files, without repetition, in the order of the table."""
         return list(dict.fromkeys(name for unit in self.units for name in self._files(unit)))
 
+    def recorded_name(self, path: str) -> str:
+        """The name by which the compiler was told a file: relative if it was; `path` itself where nothing is known."""
+        for unit in self._units_with(path):
+            for file, name in zip(self._files(unit), unit.names if self._files(unit) else (), strict=False):
+                # Before DWARF 5 the table does not say where the compilation ran, so the path may be a relative one.
+                if file == path or (not os.path.isabs(file) and path.endswith("/" + file)):
+                    return name
+        return path
+
     def _units_with(self, name: str) -> Iterator[Unit]:
         """Units that may mention a file with this last component.  No header is parsed: 2 ms for 150 units."""
         base = os.fsencode(os.path.basename(name))

@@ -1,7 +1,7 @@
 """C's operators with two operands, applied to objects of the program: ``n * 3``, ``$sp + 8``, ``p == q``.
 
-Any thread, under the session's lock.  drgn brings C's conversions and pointer arithmetic; here are the order of the operators and the
-few cases that it leaves out.  Nothing is written.
+Any thread, under the session's lock.  drgn brings C's conversions and pointer arithmetic; here are the order of the operators
+and the few cases that it leaves out.  Nothing is written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRECEDENCE: Mapping[str, int] = {
 }  # fmt: skip
 """How tightly each operator binds (ISO C, 6.5.5 to 6.5.14); all of them group from the left."""
 
-_COMPARISONS: Mapping[str, Callable[[object, object], object]] = {
+_COMPARISONS: Mapping[str, Callable[[drgn.Object, drgn.Object], bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
 }  # fmt: skip
 _ARITHMETIC: Mapping[str, Callable[[drgn.Object, drgn.Object], drgn.Object]] = {

@@ -112,17 +112,17 @@ class LetterFormatter(Formatter):
             # gdb shows the number without its fraction in the formats for integers.
             if self._letter in "fs" or abs(number := float(value.value_())) >= 1 << 63 or number != number:
                 return super()._scalar(value, type_)
-            return number_text(int(number), self._letter, type_.size, self._symbol)
+            return number_text(int(number), self._letter, type_.size, self.symbol)
         if type_.kind not in _WHOLE or self._letter == "s":
             return super()._scalar(value, type_)
         bits = value.bit_field_size_
         size = drgn.sizeof(value.type_) if bits is None else (bits + 7) // 8
-        return number_text(int(value.value_()), self._letter, size, self._symbol)
+        return number_text(int(value.value_()), self._letter, size, self.symbol)
 
     def _pointer(self, value: drgn.Object, type_: drgn.Type, top: bool) -> str:
         if self._letter == "s":
             return super()._pointer(value, type_, top)
-        return number_text(int(value.value_()), self._letter, 8, self._symbol)
+        return number_text(int(value.value_()), self._letter, 8, self.symbol)
 
     def _array(self, value: drgn.Object, type_: drgn.Type, depth: int) -> str:
         if self._letter == "s":
@@ -176,7 +176,7 @@ def typed(value: drgn.Object, formatter: Formatter) -> Value:
 def definition_lines(type_: drgn.Type) -> tuple[str, ...]:
     """A type written out as `ptype` does: behind typedefs, members on lines of their own."""
     behind = plain(type_)
-    if behind.kind in AGGREGATES and behind.kind != _Kind.ARRAY or behind.kind == _Kind.ENUM:
+    if (behind.kind in AGGREGATES and behind.kind != _Kind.ARRAY) or behind.kind == _Kind.ENUM:
         return tuple(visible(line.expandtabs(4)) for line in str(behind).split("\n"))
     stars = ""
     inner = behind
@@ -189,3 +189,12 @@ def definition_lines(type_: drgn.Type) -> tuple[str, ...]:
         lines = [line.expandtabs(4) for line in str(inner).split("\n")]
         return tuple(visible(line) for line in [*lines[:-1], f"{lines[-1]} {stars}"])
     return (visible(behind.type_name()),)
+
+
+def type_named(program: drgn.Program, name: str) -> tuple[str, tuple[str, ...]] | None:
+    """Name and definition of a type; None if there is no such type."""
+    try:
+        found = program.type(name)
+    except (LookupError, ValueError, SyntaxError):
+        return None
+    return visible(found.type_name()), definition_lines(found)

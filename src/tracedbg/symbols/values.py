@@ -74,6 +74,7 @@ class Frame:
         interrupted: it was interrupted at `pc` (by a signal, or by the debugger); otherwise it is in a call.
         kind: ``signal`` for the frame that the kernel built to call a signal handler, ``guessed`` for a caller found by
             searching the stack because the code has no call frame information, else ``normal``.
+        file_name: `file` as the compiler was told it, which is what gdb shows.
     """
 
     level: int
@@ -87,6 +88,7 @@ class Frame:
     inlined: bool = False
     interrupted: bool = False
     kind: Literal["normal", "signal", "guessed"] = "normal"
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
