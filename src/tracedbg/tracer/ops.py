@@ -236,13 +236,13 @@ def handle_signals(
 
 
 # --- what a user types on the tracer ------------------------------------------------------------------------------------------
-def raw(pt: Ptrace, book: Book, request: int, tid: int, addr: int, data: int) -> tuple[int, int]:
-    """Any request, as typed; the book follows what it did.
+def raw(pt: Ptrace, book: Book, request: int, tid: int, addr: int, data: int, out: str = "") -> tuple[int, int]:
+    """Any request, as typed; the book follows what it did.  `out` is how the log shows `data` when it is a buffer of ours.
 
     Returns:
         `(result, errno)`: the kernel's answer is the answer, not an error of ours.
     """
-    ret, errno = pt.raw(request, tid, addr, data)
+    ret, errno = pt.raw(request, tid, addr, data, out)
     if ret == -1 and errno:
         return ret, errno
     tracee = book.tracee(tid)
