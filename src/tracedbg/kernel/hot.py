@@ -66,7 +66,7 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
     # Ready-made argument objects: building them anew is a third of the cost of a request.
     request, target, zero, data = c_long(SINGLESTEP), c_long(tid), c_long(0), c_long(signal)
     status = ctypes.c_int(0)
-    status_at, wall = ctypes.c_void_p(ctypes.addressof(status)), c_long(_WALL)
+    status_at = ctypes.c_void_p(ctypes.addressof(status))
     look = bool(high) or bool(stop_at)
     peek, offset = c_long(_PEEKUSER), c_long(_PC_OFFSET)
     done = peeks = waits = 0
@@ -80,10 +80,10 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
                 errno = get_errno()
                 break
             data = zero
-            answer = wait4(target, status_at, wall, None)
+            answer = wait4(tid, status_at, _WALL, None)
             waits += 1
             while answer == -1 and get_errno() == _EINTR and not seat.kicked:
-                answer = wait4(target, status_at, wall, None)
+                answer = wait4(tid, status_at, _WALL, None)
                 waits += 1
             if answer == -1:
                 errno = get_errno()

@@ -295,11 +295,11 @@ class LateNews(Event, frozen=True, tag="late"):
 
 
 class ProgramStopped(Event, frozen=True, tag="program.stopped"):
-    """All threads of the program are stopped (all-stop); `Record.tid` is the one that stopped first."""
+    """A run is over: all threads are stopped, or the program has ended; `Record.tid` is the one it is about."""
 
     meaning: str
     pid: int
-    detail: ClassVar[Detail] = Detail.DESK
+    detail: ClassVar[Detail] = Detail.QUIET
 
 
 class ProgramOutput(Event, frozen=True, tag="out"):

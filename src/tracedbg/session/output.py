@@ -46,11 +46,13 @@ class ProgramTerminal:
         self._wake_r, self._wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._started = False
+        # Rows and columns of a new pty; set by a front end with a terminal of its own.
+        self.size = (24, 80)
 
     # --- life -----------------------------------------------------------------------------------------------------------------
-    def open(self, rows: int, columns: int) -> terminal.Pty:
+    def open(self) -> terminal.Pty:
         """A fresh pty for a new program; the old one is closed."""
-        pty = terminal.open_pty(rows, columns)
+        pty = terminal.open_pty(*self.size)
         with self._lock:
             self._flush()
             old, self._pty = self._pty, pty

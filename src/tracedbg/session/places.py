@@ -24,6 +24,10 @@ class Places:
         self.sources = SourceText()
         # Command thread: where `list` and a bare line number refer to.
         self.list_at: tuple[str, int] | None = None
+        # What `list` showed last: file, first and last line, and `list_at` as it left it (another one means: begin anew there).
+        self.listed: tuple[str, int, int, tuple[str, int]] | None = None
+        # Where `x` goes on: address, count, letter, size.
+        self.examined: tuple[int, int, str, str] = (0, 1, "x", "w")
         # Under the lock.
         self._static: Symbols | None = None
         self._live: LiveSymbols | None = None
@@ -125,3 +129,9 @@ class Places:
         except TracedbgError:
             return None
         return (frame.line, lines[0][1]) if lines else None
+
+    def mid_line(self, frame: Frame) -> bool:
+        """Whether a frame's pc is inside the code of its line, not at its start."""
+        with self.lock:
+            row = self._live.row(frame.pc) if self._live is not None else None
+        return row is not None and frame.pc != row.low

@@ -20,7 +20,7 @@ from tracedbg.kernel.spawn import SpawnSpec
 from tracedbg.model.errors import NotNow, TracedbgError
 from tracedbg.model.events import Note, Warned
 from tracedbg.model.startup import ProgramArgs
-from tracedbg.model.stops import ExecStop
+from tracedbg.model.stops import BreakpointHit, ExecStop
 from tracedbg.model.views import BreakpointView, InferiorView, Report, TraceeState
 from tracedbg.symbols.elf import check_program
 from tracedbg.symbols.engine import LiveSymbols, Symbols
@@ -49,6 +49,9 @@ class Stopped(msgspec.Struct, frozen=True):
         source: that frame's line.
         new_frame: the frame is another one than before, so that it is worth naming.
         note: one more line, such as a returned value.
+        moved_thread: another thread than before is in focus.
+        temporary: the breakpoint that was hit is gone with this hit.
+        mid_line: pc is not at the start of the line's code.
     """
 
     report: Report
@@ -57,6 +60,8 @@ class Stopped(msgspec.Struct, frozen=True):
     new_frame: bool = True
     note: str = ""
     moved_thread: bool = False
+    mid_line: bool = False
+    temporary: bool = False
 
 
 class Program:
@@ -83,6 +88,7 @@ class Program:
         # Read by other threads: replaced whole.
         self.pid = 0
         self.tid = 0
+        self.breakpoints_seen: tuple[BreakpointView, ...] = ()
         self._memory: Memory | None = None
 
     # --- facts ----------------------------------------------------------------------------------------------------------------
@@ -246,7 +252,7 @@ class Program:
             if tty:
                 terminal_fd = files.open_tty(tty)
             else:
-                pty = self.terminal.open(24, 80)
+                pty = self.terminal.open()
                 terminal_fd = pty.slave_fd
             view = self._tracer.call(ops.launch, self.spec(wanted.argv, files, terminal_fd))
         finally:
@@ -382,7 +388,11 @@ class Program:
         frame = self.places.top(self.registers())
         key = (frame.function, frame.cfa)
         fresh, self._frame_key = key != self._frame_key or not frame.function, key
-        return Stopped(report, frame, self.places.source_line(frame), fresh, note, moved)
+        source = self.places.source_line(frame)
+        ids = report.stop.ids if isinstance(report.stop, BreakpointHit) else ()
+        left = {view.number for view in self.breakpoints()} if ids else set()
+        temporary = bool(ids) and not left.intersection(ids)
+        return Stopped(report, frame, source, fresh, note, moved, self.places.mid_line(frame), temporary)
 
     def new_image(self) -> None:
         """A new program is in place (start, exec, attach): new symbols, and breakpoints at their places in it."""
@@ -404,4 +414,5 @@ class Program:
 
     def breakpoints(self) -> tuple[BreakpointView, ...]:
         """The user's breakpoints."""
-        return self._tracer.call(ops.breakpoints)
+        self.breakpoints_seen = self._tracer.call(ops.breakpoints)
+        return self.breakpoints_seen

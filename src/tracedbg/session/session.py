@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 from tracedbg import __version__
@@ -19,12 +20,14 @@ from tracedbg.kernel.wait import WaitDoor
 from tracedbg.kernel.witness import Witness
 from tracedbg.lab.bench import Bench
 from tracedbg.model.errors import BadArgument, InternalError, NotNow, TracedbgError
-from tracedbg.model.events import Detail, SessionEnded, SessionStarted, Warned
+from tracedbg.model.events import Detail, Note, SessionEnded, SessionStarted, Warned
 from tracedbg.model.ids import Role
 from tracedbg.tracer import attaching, ops
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
+from .actors import Actors
+from .logview import LogView
 from .output import ProgramTerminal
 from .program import Program
 from .settings import Settings
@@ -48,6 +51,7 @@ class Session:
         self.pid = os.getpid()
         self.log = EventLog(detail=detail)
         self._file = self._open_file(events) if events else None
+        self.view = LogView(self.log, detail)
         self.settings = Settings()
         self.witness = Witness(self.log, self.pid)
         self.door = WaitDoor(self.log, self.witness)
@@ -55,6 +59,7 @@ class Session:
         self.tracer = Tracer(self.log, self.door, self.waiters, self._broken)
         self.door.hand_over = self.tracer.report
         self.bench = Bench(self.log, self.door)
+        self.actors = Actors(self.log, self.door, self.tracer, self.waiters, self.bench)
         self.terminal = ProgramTerminal(self.log)
         self.program = Program(self.tracer, self.waiters, self.terminal, self.settings, env)
         # Command thread.
@@ -62,11 +67,17 @@ class Session:
         self.block_start = 0
         self.matched_at = 0
         self.matched: set[int] = set()
+        self.last_error: tuple[str, TracedbgError] | None = None
+        # Set once by a front end that has a keyboard to hand over.
+        self.keyboard: Callable[[Callable[[], object]], object] | None = None
         # Any thread; replaced whole.
         self.failure: BaseException | None = None
+        self.expecting = False
+        self.given_up = False
         self.quitting = False
         self._closed = False
         self._interrupts = 0
+        self._asserted = True
 
     def _open_file(self, path: str) -> FileSink:
         meta: dict[str, object] = {
@@ -171,6 +182,10 @@ class Session:
         Returns:
             One line that says what was done, empty if nothing was going on.
         """
+        if self.bench.kick_foreground():
+            return "the call that was waited for was ended"
+        if self._give_up():
+            return "the expectation was given up"
         seat = self.tracer.seat
         if seat.inside:
             seat.kick()
@@ -186,6 +201,34 @@ class Session:
             return "asked the program to stop"
         return ""
 
+    def _give_up(self) -> bool:
+        """End the wait of an `expect`; False if none waits."""
+        if not self.expecting:
+            return False
+        self.given_up = True
+        # The one who waits looks at each record: this one wakes it.
+        self.log.publish(Note("the expectation was given up"))
+        return True
+
+    def abandon(self) -> None:
+        """End whatever a command waits for, for good: the session is about to end; any thread."""
+        self.quitting = True
+        seat = self.tracer.seat
+        seat.kick()
+        seat.welcome()
+        self.bench.kick_foreground()
+        self._give_up()
+        view = self.program.view
+        if view is not None and view.busy:
+            self.tracer.cancel(view.pid, "tracedbg is ending")
+
+    def begins(self, name: str) -> None:
+        """A command is about to run: after an `expect` or `then` the first other one begins a new block."""
+        asserting = name in ("expect", "then")
+        if self._asserted and not asserting:
+            self.block_start, self.matched_at, self.matched = self.log.last, 0, set()
+        self._asserted = asserting
+
     def settled(self) -> None:
         """A command has ended: the next Ctrl-C is a first one again."""
         self._interrupts = 0
@@ -193,14 +236,7 @@ class Session:
     # --- names ----------------------------------------------------------------------------------------------------------------
     def thread_tid(self, name: str) -> int | None:
         """The tid of a thread of ours by its lane's name; any thread."""
-        if name == "tracer":
-            return self.tracer.tid
-        if name == "repl":
-            return threading.main_thread().native_id
-        for waiter in self.waiters.all:
-            if waiter.name == name:
-                return waiter.tid
-        return self.bench.tid(name)
+        return self.actors.tid(name)
 
     def variable(self, name: str) -> str | None:
         """The value of `$name`: what `run`, `launch` and `expect` set, and `$tracee`."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.spawn import Spawned
+from tracedbg.model.errors import TraceeGone
 from tracedbg.model.ids import Pid, Tid
 from tracedbg.model.stops import AnyStop
 from tracedbg.model.views import BookView, InferiorView, TraceeState, TraceeView
@@ -116,9 +117,16 @@ class Inferior:
         return [tracee for tracee in self.tracees.values() if tracee.running]
 
     def open_memory(self) -> Memory:
-        """Its address space, opened at the first use and anew after an exec."""
+        """Its address space, opened at the first use and anew after an exec.
+
+        Raises:
+            TraceeGone: the process is gone, or going.
+        """
         if self.memory is None:
-            self.memory = Memory(self.pid)
+            try:
+                self.memory = Memory(self.pid)
+            except OSError as error:
+                raise TraceeGone(f"process {self.pid} has no memory any more", "it has ended; its status will tell", tid=self.pid) from error
         return self.memory
 
     def close(self) -> None:

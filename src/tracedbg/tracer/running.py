@@ -331,6 +331,7 @@ class Run:
         inferior = self._inferior
         if inferior.ended is not None:
             inferior.close()
+            self._pt.log.publish(ProgramStopped(inferior.ended.text(), inferior.pid), lane="tracee", tid=inferior.pid)
             return self._ended(inferior.ended)
         tracee = inferior.tracees.get(Tid(report.tid))
         if tracee is not None and report.stop is not None:

@@ -1,0 +1,159 @@
+"""The command line: arguments, exit statuses, and which front end serves.
+
+Main thread.  Start-up is what everybody waits for, so each front end is imported only when it is chosen; batch mode never imports
+prompt_toolkit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from tracedbg import __version__
+from tracedbg.model.errors import TracedbgError, UserError
+from tracedbg.model.events import Detail
+
+_SUBCOMMANDS = ("tour",)
+_EPILOG = """\
+tracedbg tour            a short guided tour on a program that every Linux has
+exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 a defect of tracedbg, 128+N ended by signal N
+A program that is called like a sub-command is ./tour."""
+
+
+class _Todo(argparse.Action):
+    """Keep -ex and -x in the order in which they were given."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None) -> None:
+        namespace.todo = [*namespace.todo, (self.dest, str(values))]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tracedbg",
+        usage="tracedbg [options] [PROGRAM [ARG ...]]\n       tracedbg [options] -p PID",
+        description="The debugger that shows how debuggers work.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-p", "--pid", type=int, metavar="PID", help="attach to this process")
+    parser.add_argument("-ex", dest="ex", action=_Todo, metavar="CMD", help="run a command; may be given several times")
+    parser.add_argument("-x", dest="x", action=_Todo, metavar="FILE", help="run the commands of a file (- is standard input)")
+    parser.add_argument("--batch", action="store_true", help="leave after -ex and -x; stop at the first failed command")
+    parser.add_argument("--keep-going", action="store_true", help="in scripts, go on after a failed command")
+    parser.add_argument("--events", default="", metavar="FILE", help="write every event to FILE as JSON lines, while it happens")
+    parser.add_argument("--log", choices=[level.name.lower() for level in Detail], help="how much of the live log is shown")
+    parser.add_argument("--args", action="store_true", help="what follows is the program and its arguments (the default)")
+    parser.add_argument("--version", action="version", version=f"tracedbg {__version__}")
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM [ARG ...]", help="the program to debug")
+    parser.set_defaults(todo=[])
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run tracedbg; the exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.program and options.program[0] == "--":
+            options.program = options.program[1:]
+        if options.program and options.program[0] in _SUBCOMMANDS and not options.args:
+            return _tour(options)
+        return _debug(options)
+    except UserError as error:
+        _complain(str(error))
+        return 2
+    except TracedbgError as error:
+        _complain(str(error))
+        return 1
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"tracedbg: {text}\n")
+
+
+def _lines(options: argparse.Namespace) -> list[tuple[str, bool]]:
+    """What to run before anything else: `(line, echo it)`."""
+    from tracedbg.commands.batch import script_lines
+
+    found: list[tuple[str, bool]] = []
+    if options.pid is not None:
+        found.append((f"attach {options.pid}", False))
+    for kind, text in options.todo:
+        found += [(text, False)] if kind == "ex" else [(line, True) for line in script_lines(text)]
+    return found
+
+
+def _debug(options: argparse.Namespace) -> int:
+    interactive = not options.batch and sys.stdin.isatty() and sys.stdout.isatty()
+    lines = _lines(options)
+    if interactive:
+        from tracedbg.ui.hosting import run_interactive
+
+        return run_interactive(options.events, _detail(options, Detail.CALLS), options.program, lines)
+    if not options.batch and not sys.stdin.isatty():
+        lines += [(line, True) for line in sys.stdin.read().splitlines()]
+    return _batch(options, lines, _detail(options, Detail.NEWS if options.batch else Detail.CALLS))
+
+
+def _detail(options: argparse.Namespace, default: Detail) -> Detail:
+    return Detail[options.log.upper()] if options.log else default
+
+
+def _tour(options: argparse.Namespace) -> int:
+    from importlib.resources import files
+
+    text = files("tracedbg").joinpath("programs/tour.tdbg").read_text(encoding="utf-8")
+    options.program = []
+    return _batch(options, [(line, True) for line in text.splitlines()], _detail(options, Detail.CALLS))
+
+
+def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: Detail) -> int:
+    """Run a script without a prompt."""
+    from tracedbg.commands.batch import OK, Interrupts, run_script
+    from tracedbg.commands.runner import Runner
+    from tracedbg.commands.screen import Lines, PlainScreen
+    from tracedbg.commands.table import all_commands
+    from tracedbg.session.session import Session
+
+    with Session(events=options.events, detail=detail) as session:
+        session.view.set_detail(detail)
+        drawer = Lines(session.view, times=False, echo=False)
+        screen = PlainScreen(drawer, sys.stdout)
+        session.log.attach(screen)
+        width = _width()
+        runner = Runner(session, all_commands(), lambda: width)
+        try:
+            with Interrupts(session) as interrupts:
+                begin(session, options.program)
+                status = OK
+                for text, echo in lines:
+                    drawer.echo = echo
+                    status = run_script(session, runner, [text], screen, interrupts, keep_going=options.keep_going) or status
+                    if (status and not options.keep_going) or session.quitting or interrupts.ending:
+                        break
+        finally:
+            session.close()
+            session.log.detach(screen)
+            screen.close()
+    if screen.broken:
+        # The reader of our output has gone: say nothing more, and keep the interpreter from complaining at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def begin(session: object, program: list[str]) -> None:
+    """Choose the program that the command line named, and its arguments."""
+    from tracedbg.model.startup import ProgramArgs
+    from tracedbg.session.session import Session
+
+    assert isinstance(session, Session)
+    if program:
+        session.program.file(program[0])
+        session.settings.args = ProgramArgs(tuple(program[1:]))
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns

@@ -1,0 +1,94 @@
+"""Help, the why of the last error, and facts about tracedbg itself.
+
+Handlers run at once, also while another command runs; they print nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from tracedbg import __version__
+from tracedbg.lang.params import Words
+from tracedbg.lang.reference import help_lines
+from tracedbg.lang.table import CommandTable
+from tracedbg.model.text import Shown, visible
+from tracedbg.session.session import Session
+
+from .answers import Said, said
+
+table = CommandTable("helping", "Help")
+
+
+class Help(msgspec.Struct, frozen=True):
+    """A page of help, drawn when the width is known."""
+
+    words: tuple[str, ...]
+
+    def lines(self, width: int) -> list[Shown]:
+        """The page."""
+        from .table import all_commands
+
+        return help_lines(all_commands(), self.words, width)
+
+
+@table.add("help", "h", while_busy="now")
+def help_(session: Session, words: Annotated[Words, "a command or a family; nothing for an overview"] = ()) -> Help:
+    """Explain a command, or list them.
+
+    Example: help break
+    """
+    from .table import all_commands
+
+    help_lines(all_commands(), words, 80)  # an unknown name is an error now, not when it is drawn
+    return Help(words)
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """The last error in full."""
+
+    line: str
+    what: str
+    todo: str
+    call: str
+
+    def lines(self, width: int) -> list[Shown]:
+        """What happened, what to do, and the call behind it."""
+        out = [visible(f"{self.line}: {self.what}")]
+        if self.call:
+            out.append(visible(f"the call that was refused: {self.call}"))
+        out.append(visible(f"what to do: {self.todo}" if self.todo else "there is nothing to do about it"))
+        return out
+
+
+@table.add("why", while_busy="now")
+def why(session: Session) -> Reason | Said:
+    """Explain the last command that failed.
+
+    Example: why
+    """
+    if session.last_error is None:
+        return said("No command has failed yet.")
+    line, error = session.last_error
+    return Reason(line, error.what, error.todo, str(getattr(error, "call", "")))
+
+
+@table.add("show version", "version", while_busy="now")
+def show_version(session: Session) -> Said:
+    """Show which tracedbg and which kernel this is.
+
+    Example: show version
+    """
+    import platform
+
+    return said(f"tracedbg {__version__} on Linux {platform.release()} {platform.machine()}, Python {platform.python_version()}")
+
+
+@table.add("echo", while_busy="now")
+def echo(session: Session, words: Annotated[Words, "text"] = ()) -> Said:
+    """Show a line of text; scripts speak with it.
+
+    Example: echo now the program runs
+    """
+    return said(" ".join(words))

@@ -1,0 +1,139 @@
+"""From records to lines for a screen, and the plain screen of batch mode.
+
+`Lines.of` is pure but for its memory of the last line; `PlainScreen` writes on a thread of its own, so that a slow pipe never holds up
+the thread that publishes.  No escape sequences here: a line is pieces of (style name, text).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TextIO
+
+from tracedbg.model.events import CommandFinished, Detail, LineEntered, ProgramOutput, ProgramStopped, Record, Warned, unpack
+from tracedbg.model.text import Shown, visible
+from tracedbg.render.lines import line_of
+from tracedbg.session.logview import LogView
+
+PROMPT = Shown("tracedbg> ")
+Piece = tuple[str, Shown]
+Pieces = tuple[Piece, ...]
+
+_LANE_WIDTH = 8
+
+
+class Lines:
+    """Draws records.
+
+    Args:
+        view: which of them are shown.
+        times: with a column of seconds since the start.
+        echo: show lines that came from a script as if they had been typed.
+    """
+
+    def __init__(self, view: LogView, *, times: bool, echo: bool) -> None:
+        self.view, self.times, self.echo = view, times, echo
+
+    def of(self, record: Record) -> list[Pieces]:
+        """The lines of one record; none if it is not to be shown."""
+        event = record.event
+        if isinstance(event, LineEntered):
+            if event.origin == "keyboard" or not self.echo:
+                return []
+            return [(("prompt", PROMPT), ("input", visible(event.text)))]
+        if isinstance(event, CommandFinished):
+            lines: list[Pieces] = [(("answer", visible(line)),) for line in event.lines]
+            if event.error:
+                lines.append((("error", visible(event.error)),))
+            return lines
+        if isinstance(event, ProgramOutput):
+            return self._output(record, event)
+        if not self.view.wants(record) or (isinstance(event, ProgramStopped) and self.view.detail < Detail.DESK):
+            return []
+        text = line_of(record)
+        if text is None:
+            return []
+        style = "warn" if isinstance(event, Warned) else "plain"
+        return [self._line(record, text, style)]
+
+    def _output(self, record: Record, event: ProgramOutput) -> list[Pieces]:
+        text = unpack(event.data)
+        note = " (no newline yet)" if event.partial else ""
+        body = visible(text.removesuffix(b"\n").removesuffix(b"\r"))
+        return [self._line(record, Shown(body + note), "plain")]
+
+    def _line(self, record: Record, text: Shown, style: str) -> Pieces:
+        lane = visible(record.lane)
+        pieces: list[Piece] = []
+        if self.times:
+            pieces.append(("time", Shown(f"{record.t / 1e9:12.6f} ")))
+        pieces.append((f"lane.{_role(record.lane)}", Shown(f"{lane:<{_LANE_WIDTH}}")))
+        pieces.append(("hint", Shown(" | ")))
+        pieces.append((style, text))
+        return tuple(pieces)
+
+
+def _role(lane: str) -> str:
+    """A style for a lane by its name alone: a log that is read back knows no threads."""
+    if lane in ("repl", "tracer", "tracee", "kernel"):
+        return lane
+    return "waiter" if lane.startswith("waiter") else "bench"
+
+
+class PlainScreen:
+    """A sink that writes plain lines to a stream.
+
+    Args:
+        lines: how records are drawn.
+        out: where to; closed by nobody here.
+    """
+
+    detail = Detail.QUIET
+
+    def __init__(self, lines: Lines, out: TextIO) -> None:
+        self.lines = lines
+        self._out = out
+        self._records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
+        self._thread.start()
+        self.broken = False
+
+    def take(self, record: Record) -> None:
+        """Enqueue it (publishing thread, under the log's lock)."""
+        self._records.put(record)
+
+    def flush(self) -> None:
+        """Return when everything up to now has been written."""
+        done = threading.Event()
+        self._records.put(done)
+        done.wait()
+
+    def close(self) -> None:
+        """Write the rest and end the thread."""
+        self._records.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (item := self._records.get()) is not None:
+            if isinstance(item, threading.Event):
+                self._flush()
+                item.set()
+                continue
+            for pieces in self.lines.of(item):
+                self._write("".join(text for _, text in pieces) + "\n")
+            if self._records.empty():
+                self._flush()
+
+    def _write(self, text: str) -> None:
+        if not self.broken:
+            try:
+                self._out.write(text)
+            except (BrokenPipeError, ValueError):
+                self.broken = True  # the reader has gone; the log goes on
+
+    def _flush(self) -> None:
+        if not self.broken:
+            try:
+                self._out.flush()
+            except (BrokenPipeError, ValueError):
+                self.broken = True

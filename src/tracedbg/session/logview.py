@@ -1,0 +1,34 @@
+"""Which part of the log is shown.
+
+Any thread: fields are replaced whole.  The log itself keeps everything that is made; this is only about looking.
+"""
+
+from __future__ import annotations
+
+from tracedbg.eventlog.log import EventLog
+from tracedbg.model.events import Detail, Record
+
+
+class LogView:
+    """The lanes and the level of detail of the live log.
+
+    Args:
+        log: told what is asked for, so that what nobody asks for is not made.
+    """
+
+    def __init__(self, log: EventLog, detail: Detail) -> None:
+        self._log = log
+        self.detail = detail
+        self.on = True
+        self.lanes: frozenset[str] | None = None
+
+    def set_detail(self, detail: Detail) -> None:
+        """Show events up to this level, and have them made."""
+        self.detail = detail
+        self._log.set_detail(detail)
+
+    def wants(self, record: Record) -> bool:
+        """Whether a record is shown in the live log."""
+        if not self.on or record.event.detail > self.detail:
+            return False
+        return self.lanes is None or record.lane in self.lanes

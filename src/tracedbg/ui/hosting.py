@@ -1,0 +1,233 @@
+"""The terminal's host: a session with its command and control threads.
+
+Made on the main thread; its methods run where `host.Host` says.  The only module of this floor that knows the session.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from tracedbg.commands.runner import CommandThreads, Runner
+from tracedbg.commands.screen import Lines
+from tracedbg.commands.table import all_commands
+from tracedbg.kernel import terminal as tty
+from tracedbg.lang.complete import complete, validate
+from tracedbg.model.errors import TracedbgError
+from tracedbg.model.events import CommandFinished, Detail, LineEntered, Record
+from tracedbg.model.startup import ProgramArgs
+from tracedbg.model.text import Shown, visible
+from tracedbg.session.session import Session
+
+from .host import Candidate, StyledLine
+from .pump import Pump
+
+R = TypeVar("R")
+
+
+class SessionHost:
+    """What `ui.app.Terminal` talks to.
+
+    Args:
+        session: open.
+        pump: where lines go.
+        width: columns of the terminal now.
+    """
+
+    def __init__(self, session: Session, pump: Pump, width: Callable[[], int]) -> None:
+        self.session, self._pump = session, pump
+        self._runner = Runner(session, all_commands(), width)
+        self._threads = CommandThreads(session, self._runner, self._changed)
+        self._lines = Lines(session.view, times=True, echo=True)
+        self._callbacks: list[Callable[[], None]] = []
+        self.leave: Callable[[], None] = lambda: None
+        self._left = False
+        self.detail = Detail.QUIET
+
+    def start(self) -> None:
+        """Begin to take lines and to show the log."""
+        self.session.log.attach(self)
+        self._threads.start()
+
+    # --- the log --------------------------------------------------------------------------------------------------------------
+    def take(self, record: Record) -> None:
+        """A sink's part: draw and enqueue (publishing thread, under the log's lock)."""
+        keep = isinstance(record.event, (CommandFinished, LineEntered))
+        for pieces in self._lines.of(record):
+            self._pump.put(pieces, keep=keep)
+
+    def say(self, style: str, text: str) -> None:
+        """One line of our own."""
+        line: StyledLine = ((style, visible(text)),)
+        self._pump.put(line, keep=True)
+
+    # --- Host -----------------------------------------------------------------------------------------------------------------
+    def submit(self, line: str) -> None:
+        """Take an accepted line."""
+        self._threads.submit(line)
+
+    def submit_in_order(self, line: str) -> None:
+        """Take a line that waits its turn: what the command line asked for."""
+        self._threads.submit_in_order(line)
+
+    def interrupt(self) -> str:
+        """Ctrl-C on an empty line."""
+        return self.session.interrupt(gently=True) or "nothing is running; quit leaves tracedbg"
+
+    def request_quit(self) -> str | None:
+        """Ctrl-D on an empty line: ask only if an attached process would be let go."""
+        view = self.session.program.view
+        if view is not None and not view.launched:
+            return f"process {view.pid} was attached: let it go and quit?"
+        return None
+
+    def quit(self) -> None:
+        """Orderly end."""
+        self.session.abandon()
+        self._threads.close()
+        self.session.close()
+        self.session.log.detach(self)
+
+    def idle(self, seconds: float) -> bool:
+        """Wait until no command runs."""
+        return self._threads.wait_idle(seconds)
+
+    def ended(self) -> bool:
+        """The command `quit` was given."""
+        return self.session.quitting
+
+    def complete(self, text: str) -> Sequence[Candidate]:
+        """Ways to go on."""
+        return complete(all_commands(), self._runner.context, text)
+
+    def validate(self, text: str) -> str | None:
+        """What is wrong with a half-typed line."""
+        return validate(all_commands(), self._runner.context, text)
+
+    def toolbar(self) -> Sequence[tuple[str, str]]:
+        """Tracer, queue, program, desk."""
+        session = self.session
+        seat = session.tracer.seat
+        tracer = "waits" if seat.inside else session.tracer.doing or "idle"
+        sleepers = sorted(watched.lane for watched in session.witness.sleepers().values() if watched.asleep_at)
+        view = session.program.view
+        program = "none" if view is None else f"{view.pid} {session.busy_text}"
+        fields = [("program", program), ("tracer", tracer), ("queue", " ".join(sleepers) or "empty")]
+        if self._threads.running:
+            fields.append(("command", self._threads.running))
+        fields.append(("desk", str(session.tracer.desk_length)))
+        return fields
+
+    def prompt(self) -> str:
+        """The prompt."""
+        return "tracedbg> "
+
+    def context(self) -> Sequence[Shown]:
+        """Source around the program counter, for the split."""
+        place = self.session.program.list_at
+        if place is None:
+            return [Shown("no source yet: start shows main")]
+        file, line = place
+        try:
+            lines = self.session.program.sources.lines(file, max(1, line - 12), line + 30)
+        except TracedbgError as error:
+            return [visible(str(error))]
+        return [Shown(f"{'=>' if number == line else '  '} {number:>5}  {text}") for number, text in lines]
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Keep a callback for changes of prompt, toolbar or context."""
+        self._callbacks.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._callbacks:
+            callback()
+        if self.session.quitting and not self._left:
+            self._left = True
+            self.leave()
+
+
+def run_interactive(events: str, detail: Detail, program: list[str], lines: list[tuple[str, bool]]) -> int:
+    """Serve a terminal until the person leaves; the exit status.
+
+    Args:
+        events: file for JSON lines, empty for none.
+        detail: of the live log.
+        program: with its arguments, from the command line.
+        lines: to run first, `(line, echo it)`.
+    """
+    from .plain import is_dumb
+
+    with Session(events=events, detail=detail) as session:
+        if program:
+            session.program.file(program[0])
+            session.settings.args = ProgramArgs(tuple(program[1:]))
+        pump = Pump()
+        host = SessionHost(session, pump, _columns)
+        host.start()
+        if program:
+            host.say("note", f"{session.program.path}: run starts it, break FUNCTION stops it, help explains")
+        else:
+            host.say("note", "tracedbg: file PROGRAM chooses one, help explains, tracedbg tour shows the idea")
+        for text, _ in lines:
+            host.say("input", f"tracedbg> {text}")
+            host.submit_in_order(text)
+        if is_dumb(os.environ):
+            from .plain import run_plain
+
+            run_plain(host, pump)
+        else:
+            from .app import Terminal
+
+            terminal = Terminal(host, pump)
+            host.leave = terminal.leave
+            session.keyboard = lambda during: _with_keyboard(session, terminal, during)
+            terminal.on_resize = lambda columns, rows: _resize(session, columns, rows)
+            terminal.run()
+        failed = session.failure is not None
+    return 3 if failed else 0
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return 80
+
+
+def _resize(session: Session, columns: int, rows: int) -> None:
+    """The program's terminal follows ours."""
+    session.terminal.size = (rows, columns)
+    pty = session.terminal.pty
+    if pty is not None:
+        try:
+            tty.set_window_size(pty, rows, columns)
+        except (TracedbgError, OSError):
+            pass  # it has just been closed
+
+
+def _with_keyboard(session: Session, terminal: object, during: Callable[[], R]) -> R:
+    """Run `during` on this thread while the keyboard belongs to the program; Ctrl-] takes it back earlier."""
+    from .app import Terminal
+    from .foreground import run_foreground
+
+    assert isinstance(terminal, Terminal)
+    stop = threading.Event()
+
+    def register(shown: Callable[[bytes], None]) -> Callable[[], None]:
+        session.terminal.divert(shown)
+        return lambda: session.terminal.divert(None)
+
+    def write(data: bytes) -> None:
+        session.terminal.send(data, show=False)
+
+    stay = threading.Thread(target=run_foreground, args=(terminal, write, register, stop), name="foreground", daemon=True)
+    stay.start()
+    try:
+        return during()
+    finally:
+        session.terminal.drain()
+        stop.set()
+        stay.join()
