@@ -45,6 +45,7 @@ class FakeHost:
         self._threads: list[threading.Thread] = []
         self._busy = threading.Event()
         self._ended = False
+        self.sizes: list[tuple[int, int]] = []
         self._quiet = threading.Condition()
         self._working = 0
         self._attached = options.attached
@@ -77,6 +78,10 @@ class FakeHost:
         elif verb == "predict":
             self._prompt = "predict [1-3]> "
             self._tell()
+        elif verb == "sizes":
+            self.answer(f"sizes {self.sizes}")
+        elif verb == "quick":
+            self._spawn(self._quick)
         elif verb == "fg":
             self._spawn(self._foreground)
         elif verb == "quit":
@@ -170,6 +175,15 @@ class FakeHost:
             self._tell()
         self.answer(f"flood of {number} lines ended after {time.monotonic() - began:.1f} s")
 
+    def _quick(self) -> None:
+        """As a single step does: some lines, half a millisecond apart, the stop last."""
+        for number in range(4):
+            until = time.perf_counter() + 0.0005
+            while time.perf_counter() < until:
+                pass
+            self.pump.put((("plain", Shown(f"step call {number}")),))
+        self.pump.put((("plain", Shown("the stop")),))
+
     def _wait(self) -> None:
         while not self._interrupted.wait(0.05) and not self._stop.is_set():
             pass
@@ -252,6 +266,7 @@ def main() -> None:
         from tracedbg.ui.app import Terminal
 
         host.terminal = Terminal(host, pump)
+        host.terminal.on_resize = lambda columns, rows: host.sizes.append((columns, rows))
         host.terminal.run()
 
 

@@ -230,14 +230,17 @@ class Screen:
     def until_bytes(self, wanted: bytes, deadline: float = 30.0) -> None:
         """Wait for bytes in the output, without the work of emulating what came before them."""
         end = time.monotonic() + deadline
+        read, tail = 0, b""
         with self._changed:
             while True:
-                tail = b"".join(data for _, data in self.chunks[-8:])
-                if wanted in tail:
+                fresh = b"".join(data for _, data in self.chunks[read:])
+                read = len(self.chunks)
+                if wanted in tail + fresh:
                     return
+                tail = (tail + fresh)[-500:]
                 left = end - time.monotonic()
                 if left <= 0 or self._at_end:
-                    raise AssertionError(f"no {wanted!r} in the output, which ends with {tail[-500:]!r}")
+                    raise AssertionError(f"no {wanted!r} in the output, which ends with {tail!r}")
                 self._changed.wait(left)
 
     def modes(self) -> int:

@@ -62,18 +62,19 @@ def test_typing_at_20_keys_a_second_while_5000_lines_a_second_flow(tmp_path: Pat
 
     Latency is the time from writing a key into the pty until the chunk of output arrives after which the emulator shows it.  The
     chunks get their time when a thread reads them; the emulator runs afterwards, so that its slowness is not measured.  Since other
-    processes may hold both processors for a while, the best of three rounds counts: a defect in the code is there in all of them.
+    processes may hold the processors for a while, the best of five rounds counts: a defect in the code is there in all of them.
+    What is torn, lost or miscounted fails in any round.
     """
     tries: list[float] = []
-    for _ in range(3):
+    for _ in range(5):
         tries.append(percentile(one_round(tmp_path), 0.95))
         if tries[-1] <= 0.050:
             break
-    assert min(tries) <= 0.050, f"95th percentiles of three rounds in seconds: {tries}"
+    assert min(tries) <= 0.050, f"95th percentiles of each round in seconds: {tries}"
 
 
 def one_round(state: Path) -> list[float]:
-    typed = ["flood 5000 4"]
+    typed = ["flood 5000 5"]
     keys: list[tuple[float, str]] = []  # when, and the line as it stands after this key
     with Screen(HOST, 80, 24, {"XDG_STATE_HOME": str(state)}) as screen:
         screen.until(lambda: screen.prompt_line() == "")
@@ -89,7 +90,7 @@ def one_round(state: Path) -> list[float]:
                 pause(0.05)
             pause(0.15)  # so that the last key has its own frame, too
             screen.type("\n")
-        assert time.monotonic() - began < 3.9, "the typing lasted longer than the flood: this machine is too busy to measure"
+        assert time.monotonic() - began < 4.9, "the typing lasted longer than the flood: this machine is too busy to measure"
         screen.until_bytes(b"lines ended after")
         screen.type("quit\n")
         typed.append("quit")
@@ -107,7 +108,7 @@ def one_round(state: Path) -> list[float]:
         screen.until("goodbye")
         shown, missing, announced = account(screen.history, typed)
         assert not waiting, f"never seen on the screen: {waiting[:3]}"
-        assert announced == 20_000
+        assert announced == 25_000
         assert shown + missing == announced
         assert shown >= 1000, "hardly anything of the flow was shown"
         return latencies

@@ -433,12 +433,17 @@ def test_fg_until_the_escape_key(start: Start) -> None:
     line_is(screen, "say half")
     screen.type("\x03fg\n")
     screen.until("the keyboard goes to the program")
+    screen.resize(90, 24)
     screen.type("x\x03\x1a")
     screen.until("program read")
-    screen.until(lambda: re.sub(r"program read |\s", "", screen.text.split("comes back")[1]) == "78031a")
+    screen.until(lambda: re.sub(r"program read |\s", "", screen.text.partition("comes back")[2]) == "78031a")
     screen.type("\x1dsay behind\n")
     screen.until("back from fg: key")
     screen.until("said <behind>")
+    screen.resize(70, 24)
+    screen.until(lambda: not any("F3 hold" in line for line in screen.lines()))
+    screen.type("sizes\n")
+    screen.until("sizes [(80, 24), (90, 24), (70, 24)]")
     assert not screen.modes() & termios.ECHO
 
 

@@ -14,7 +14,7 @@ import sys
 import termios
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -23,8 +23,6 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import ThreadedCompleter
 from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
-from prompt_toolkit.input.vt100_parser import Vt100Parser
-from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import Style
 
 from tracedbg.model.errors import InternalError
@@ -32,9 +30,10 @@ from tracedbg.model.text import visible
 
 from .completer import HostCompleter
 from .flow import Flow
-from .foreground import Handover, pass_bytes
+from .foreground import Handover, parse_keys, pass_bytes
 from .history import LineHistory, history_path
 from .host import Host
+from .jobs import suspend_job
 from .keys import key_bindings
 from .layout import Sources, inline_layout
 from .output import FrameOutput
@@ -50,6 +49,20 @@ class _Leave(enum.Enum):
     SPLIT = "split"
     SUSPEND = "suspend"
     FOREGROUND = "foreground"
+
+
+class _Screen(Application[_Leave]):
+    """An application that leaves the drawing to the flow when its next frame is due at once.
+
+    After Enter that saves one of two drawings, a third of the time from the key to the answer on the screen.
+    """
+
+    imminent: Callable[[], bool] = staticmethod(lambda: False)
+
+    def invalidate(self) -> None:
+        """As the base class; nothing to do when a frame comes within milliseconds."""
+        if not self.imminent():
+            super().invalidate()
 
 
 class Terminal:
@@ -93,6 +106,9 @@ class Terminal:
         self._apps: dict[bool, Application[_Leave]] = {}
         self._current: Application[_Leave] | None = None
         self._failure: BaseException | None = None
+        self._size = (0, 0)
+        self.on_resize: Callable[[int, int], None] | None = None
+        """Told (columns, rows) on the UI thread at the first frame and after each change: the program's terminal follows ours."""
         # Set once, read by any thread:
         self._loop: asyncio.AbstractEventLoop | None = None
         # Under the lock:
@@ -233,7 +249,7 @@ class Terminal:
             layout = split_layout(self._buffer, self._sources, log=self._flow.newest, context=self._host.context)
         else:
             layout = inline_layout(self._buffer, self._sources)
-        app: Application[_Leave] = Application(
+        app = _Screen(
             layout=layout,
             style=Style(prompt_toolkit_rules()),
             include_default_pygments_style=False,
@@ -252,6 +268,7 @@ class Terminal:
         # Seconds until a lone Escape counts as the key; sequences of a terminal arrive in one piece.
         app.ttimeoutlen = 0.05
         app.timeoutlen = 0.5
+        app.imminent = self._flow.imminent
         self._apps[split] = app
         return app
 
@@ -336,8 +353,16 @@ class Terminal:
         if self._current is not None:
             self._current.renderer.clear()
 
+    def _tell_size(self) -> None:
+        size = self._output.get_size()
+        if (size.columns, size.rows) != self._size:
+            self._size = (size.columns, size.rows)
+            if self.on_resize is not None:
+                self.on_resize(*self._size)
+
     def _watch_size(self, _app: Application[_Leave]) -> None:
-        """The split closes with a reason when the terminal became too small for it."""
+        """Before each frame.  The split closes with a reason when the terminal became too small for it."""
+        self._tell_size()
         if self._in_split and not self._wanted:
             size = self._output.get_size()
             why = refusal(size.rows, size.columns)
@@ -348,15 +373,8 @@ class Terminal:
     # --- out of the way -----------------------------------------------------------------------------------------------------
     def _suspend(self) -> None:
         """Stop the whole job as a shell's user expects, with the terminal's modes as they were found."""
-        if not _job_control():
+        if not suspend_job(self._input.fileno(), found=self._cooked, ours=self._raw):
             self._tell("hint", "Ctrl-Z: no shell of this terminal could bring tracedbg back, so it goes on")
-            return
-        descriptor = self._input.fileno()
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, self._cooked)
-        # The group, as the terminal would: tracedbg may stand in a pipeline.  The program has a session of its own.
-        os.killpg(0, signal.SIGTSTP)
-        # Here again after SIGCONT; the shell may have changed the modes meanwhile.
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, self._raw)
 
     async def _foreground(self) -> None:
         """Pass bytes both ways until somebody sets the handover's stop."""
@@ -364,38 +382,16 @@ class Terminal:
         assert handover is not None, "the application was left for fg without a handover"
         self._output.write_raw("the keyboard goes to the program; Ctrl-] comes back\r\n")
         self._output.flush()
+        # prompt_toolkit listens for it only while an application runs.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGWINCH, self._tell_size)
+        self._tell_size()
         try:
             rest = await pass_bytes(handover, self._input.fileno(), self._output.fileno(), self.leave)
             if rest:
-                store_typeahead(self._input, _parse_keys(rest))
+                store_typeahead(self._input, parse_keys(rest))
         finally:
+            loop.remove_signal_handler(signal.SIGWINCH)
             with self._lock:
                 self._handover = None
             handover.over.set()
-
-
-def _parse_keys(data: bytes) -> list[KeyPress]:
-    keys: list[KeyPress] = []
-    parser = Vt100Parser(keys.append)
-    parser.feed_and_flush(data.decode("utf-8", "replace"))
-    return keys
-
-
-def _job_control() -> bool:
-    """Whether our parent could continue us: the kernel ignores SIGTSTP in an orphaned process group (setpgid(2), signal(7))."""
-    try:
-        return os.getsid(os.getppid()) == os.getsid(0) and os.getpgid(os.getppid()) != os.getpgrp()
-    except ProcessLookupError:
-        return False
-
-
-def run_terminal(host: Host, pump: Pump, environ: Mapping[str, str] = os.environ) -> None:
-    """Serve the terminal until the end of the session.  Main thread.
-
-    Args:
-        host: the side that runs commands.
-        pump: lines for the screen; may hold some already.
-        environ: the environment that the session was started with.
-    """
-    Terminal(host, pump, environ).run()
-

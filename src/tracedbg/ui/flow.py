@@ -120,14 +120,25 @@ class Flow:
         """The last `count` lines that were shown, oldest first."""
         return list(islice(self._ring, max(0, len(self._ring) - count), None))
 
+    def imminent(self) -> bool:
+        """Whether a frame comes within milliseconds anyway, so that drawing for a key alone would only delay it."""
+        if self._timer is not None:
+            return self._timer.when() - time.monotonic() <= _GATHER and not self.held
+        return self._woken and self._app is not None and self._spare() >= 1
+
+    def _spare(self) -> float:
+        """Frames that may come at once; a twentieth of a second earns one."""
+        now = time.monotonic()
+        self._credit = min(_BURST, self._credit + (now - self._credited) / FRAME)
+        self._credited = now
+        return self._credit
+
     def _schedule(self) -> None:
         self._woken = False
         if self._timer is not None or self._app is None or self._loop is None:
             return
-        now = time.monotonic()
-        self._credit = min(_BURST, self._credit + (now - self._credited) / FRAME)
-        self._credited = now
-        delay = _GATHER if self._credit >= 1 else (1 - self._credit) * FRAME
+        spare = self._spare()
+        delay = _GATHER if spare >= 1 else (1 - spare) * FRAME
         self._timer = self._loop.call_later(delay, self._frame)
 
     def _frame(self) -> None:

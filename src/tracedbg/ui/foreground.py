@@ -13,6 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding.key_processor import KeyPress
+
 ESCAPE_KEY = 0x1D
 """Ctrl-]: comes back to the prompt, as in telnet(1)."""
 
@@ -196,6 +199,13 @@ async def pass_bytes(handover: Handover, keyboard: int, screen: int, hung_up: Ca
         with gate:
             _write_all(screen, reset_sequence(alternate=state.alternate))
     return rest
+
+
+def parse_keys(data: bytes) -> list[KeyPress]:
+    """Typed bytes as key presses, for the prompt that comes back."""
+    keys: list[KeyPress] = []
+    Vt100Parser(keys.append).feed_and_flush(data.decode("utf-8", "replace"))
+    return keys
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
