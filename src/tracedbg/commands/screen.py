@@ -88,8 +88,6 @@ class PlainScreen:
         out: where to; closed by nobody here.
     """
 
-    detail = Detail.QUIET
-
     def __init__(self, lines: Lines, out: TextIO) -> None:
         self.lines = lines
         self._out = out
@@ -97,6 +95,11 @@ class PlainScreen:
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
         self._thread.start()
         self.broken = False
+
+    @property
+    def detail(self) -> Detail:
+        """What the view asks for."""
+        return self.lines.view.detail
 
     def take(self, record: Record) -> None:
         """Enqueue it (publishing thread, under the log's lock)."""

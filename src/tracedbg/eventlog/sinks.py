@@ -20,8 +20,9 @@ FILE_LIMIT = 256 << 20
 class Sink(Protocol):
     """A reader of the log."""
 
-    detail: Detail
-    """The level it asks for."""
+    @property
+    def detail(self) -> Detail:
+        """The level it asks for; may change, then call `EventLog.refresh`."""
 
     def take(self, record: Record) -> None:
         """One record, in order."""

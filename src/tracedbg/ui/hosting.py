@@ -45,7 +45,11 @@ class SessionHost:
         self._callbacks: list[Callable[[], None]] = []
         self.leave: Callable[[], None] = lambda: None
         self._left = False
-        self.detail = Detail.QUIET
+
+    @property
+    def detail(self) -> Detail:
+        """What the view asks for; the host is a sink of the log."""
+        return self.session.view.detail
 
     def start(self) -> None:
         """Begin to take lines and to show the log."""
