@@ -18,7 +18,6 @@ from tracedbg.model.ids import Source, Tid
 from tracedbg.model.names import PTRACE_OPTIONS, errno_name
 from tracedbg.model.stops import (
     Arrived,
-    BreakpointHit,
     ExitEvent,
     GroupStop,
     Interrupted,
@@ -62,6 +61,7 @@ def manage(pt: Ptrace, inferior: Inferior) -> None:
 def let_run(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
     """CONT; a tracee that was killed meanwhile counts as running, its end will be reported."""
     tracee.deliver = 0
+    tracee.hit_counted = False
     try:
         pt.cont(tracee.tid, number)
     except TraceeGone:
@@ -72,6 +72,7 @@ def let_run(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
 def let_step(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
     """SINGLESTEP, likewise."""
     tracee.deliver = 0
+    tracee.hit_counted = False
     tracee.stepping = True
     try:
         pt.singlestep(tracee.tid, number)
@@ -118,11 +119,12 @@ def request_stop(pt: Ptrace, tracee: Tracee) -> None:
 
 
 def quietly(book: Book, tracee: Tracee, news: News) -> None:
-    """File a stop that came while stopping everybody: it is kept for later, or needs no word."""
+    """File a stop that came while stopping everybody: it is kept for later, or needs no word.
+
+    A breakpoint hit needs none: pc stands at the byte again, and the thread will run into it.
+    """
     stop = news.stop
-    if isinstance(stop, BreakpointHit):
-        tracee.rehit = True
-    elif isinstance(stop, SignalDelivery):
+    if isinstance(stop, SignalDelivery):
         row = book.signals[stop.signal]
         if row.stop:
             tracee.unreported = stop

@@ -38,8 +38,9 @@ class Tracee:
         self.deliver = 0
         # Stopped for something the user has not been told yet.
         self.unreported: AnyStop | None = None
-        # Its breakpoint hit was not reported: let it run into the breakpoint again instead of stepping over it.
-        self.rehit = False
+        # Its breakpoint hit has been counted: the next resumption steps over it.  A thread that an all-stop caught right before it
+        # executed the byte, or whose hit was put off, runs into it (again) instead.
+        self.hit_counted = False
         self.stepping = False
         # Its vfork child still uses its memory; the kernel cannot stop it before the child has finished.
         self.in_vfork = False

@@ -78,10 +78,10 @@ class Run:
                 want(self._pt, inferior, target, self._user)
             report = yield from self._over_sites()
             if report is None:
-                self._announce("continue", number)
                 for tracee in list(inferior.tracees.values()):
                     if tracee.stopped:
                         let_run(self._pt, tracee, tracee.deliver)
+                self._announce("continue", number)
                 report = yield from self._listen()
             return self._done(report)
         finally:
@@ -126,15 +126,12 @@ class Run:
 
     # --- stepping over planted bytes ------------------------------------------------------------------------------------------
     def _over_sites(self) -> Generator[Await, News | None, Report | None]:
-        """Every thread that stands at a planted byte executes the instruction under it first."""
+        """Every thread whose hit was counted, and the one in focus, executes the instruction under the byte first."""
         inferior = self._inferior
         if not inferior.sites:
             return None
         for tracee in list(inferior.tracees.values()):
-            if not tracee.stopped:
-                continue
-            if tracee.rehit:
-                tracee.rehit = False
+            if not tracee.stopped or not (tracee.hit_counted or tracee.tid == self._tid):
                 continue
             try:
                 pc = self._pt.getregs(tracee.tid).pc
@@ -293,6 +290,7 @@ class Run:
 
     def _hit(self, tracee: Tracee, stop: BreakpointHit) -> Report | None:
         numbers = count_hit(self._pt, self._book, self._inferior, stop.address)
+        tracee.hit_counted = True
         if stop.address in self._targets and tracee.tid == self._tid:
             try:
                 sp = self._pt.getregs(tracee.tid).sp
