@@ -6,6 +6,7 @@ cheap: drgn is imported when one of the classes is made.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -32,6 +33,15 @@ class Symbols:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._names: tuple[int, list[str], list[str]] | None = None
+
+    def close(self) -> None:
+        """Free the debug information; no other method may be called afterwards.
+
+        drgn's types refer to their program in circles, so without this the files it has open (among them /proc/PID/mem) stay
+        open until the garbage collector happens to run.
+        """
+        self.__dict__.pop("_core", None)
+        gc.collect()
 
     def locate(
         self, spec: str, *, default_file: str = "", default_line: int = 0, pc: int | None = None

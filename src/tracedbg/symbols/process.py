@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import weakref
 from collections.abc import Callable, Sequence
 
 from tracedbg.model.errors import Failed, NotPermitted, TracedbgError, TraceeGone
@@ -32,6 +33,23 @@ def read_maps(pid: int) -> list[tuple[int, int, str, str]]:
             low, high = (int(part, 16) for part in fields[0].split("-"))
             maps.append((low, high, fields[1], fields[5].rstrip("\n") if len(fields) > 5 else ""))
     return maps
+
+
+def _weak_reader(core: ProcessCore) -> Callable[[int, int, int, bool], bytes]:
+    """A reader for drgn that does not keep `core` alive.
+
+    The program holds its reader and the core holds the program.  Through this circle the descriptors that drgn has opened would
+    stay open until the garbage collector happens to run.
+    """
+    reference = weakref.ref(core)
+
+    def read(address: int, count: int, _offset: int, _physical: bool) -> bytes:
+        alive = reference()
+        if alive is None:
+            raise drgn.FaultError("the process is not debugged any more", address)
+        return alive.read_for_drgn(address, count)
+
+    return read
 
 
 class ProcessCore(Core):
@@ -61,6 +79,7 @@ class ProcessCore(Core):
         self._cfi: dict[int, CfiIndex] = {}
         self._executable: list[tuple[int, int]] | None = None
         self._libraries_wanted: set[str] = set()
+        self._unmapped: set[str] = set()
         self.visible_code: dict[int, dict[str, int]] = {}
         program = drgn.Program()
         super().__init__(program)
@@ -68,7 +87,7 @@ class ProcessCore(Core):
             program.set_pid(pid)
             program.set_enabled_debug_info_finders(["standard"])  # never debuginfod: that would ask the network
             # A later segment overrides the one of set_pid, whose errors are not always FaultError.
-            program.add_memory_segment(0, _EVERYWHERE - 1, self._read_for_drgn)
+            program.add_memory_segment(0, _EVERYWHERE - 1, _weak_reader(self))
             word = program.int_type("unsigned long", 8, False)
             members = [drgn.TypeMember(word, name, 64 * index) for index, name in enumerate(USER_REGS[:21])]
             self._pt_regs = program.struct_type("pt_regs", 21 * 8, members)
@@ -86,8 +105,8 @@ class ProcessCore(Core):
         except (OSError, ValueError, drgn.FaultError) as error:
             raise Failed(f"the debug information of process {pid} cannot be read: {error}") from error
 
-    def _read_for_drgn(self, address: int, count: int, _offset: int, _physical: bool) -> bytes:
-        # drgn understands FaultError only: anything else would come out of an unrelated call.
+    def read_for_drgn(self, address: int, count: int) -> bytes:
+        """Exactly `count` bytes, or ``FaultError``: drgn lets any other error out of an unrelated call."""
         if address + count > self._ceiling:
             self._hit = True
             raise drgn.FaultError("beyond the part of the stack that is wanted", address)
@@ -167,6 +186,10 @@ class ProcessCore(Core):
                 continue
             if mapped.get(module.address_ranges[0][0]) != os.path.realpath(path):
                 module.address_ranges = ()
+                self._unmapped.add(os.path.realpath(path))
+        if self._unmapped & set(mapped.values()):
+            msg = "a library was loaded again, and drgn would go on taking it for unloaded"
+            raise ValueError(msg)
         self.program.create_loaded_modules()
         wanting = []
         for module in self.program.modules():

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from tracedbg.model.text import visible
 
-from .formatter import AGGREGATES, Formatter, plain
+from .formatter import AGGREGATES, Formatter, long_double, plain
 from .library import drgn
 from .process import ProcessCore
 from .unwind import Activation
@@ -131,7 +131,7 @@ def returned(core: ProcessCore, type_: drgn.Type, regs: Sequence[int], fp_regs: 
         core: of the process.
         type_: what the function returns.
         regs: the 27 words of ``user_regs_struct`` right after the return.
-        fp_regs: ``struct user_fpregs_struct`` (FXSAVE layout), for values that come in xmm0, xmm1 or st0.
+        fp_regs: ``struct user_fpregs_struct`` (FXSAVE layout), for values that come in xmm0 and xmm1.
 
     Returns:
         The value; None for void, and where `fp_regs` is needed but was not given.
@@ -141,8 +141,6 @@ def returned(core: ProcessCore, type_: drgn.Type, regs: Sequence[int], fp_regs: 
         return None
     size = drgn.sizeof(type_)
     leaves = list(_leaves(type_)) if size <= 16 else []
-    if behind.kind == _Kind.FLOAT and size == 16:  # long double: st0
-        return drgn.Object.from_bytes_(core.program, type_, fp_regs[32:42] + bytes(6)) if fp_regs else None
     in_memory = size > 16 or any(at % min(length, 16) for at, length, _ in leaves)
     if in_memory or any(is_float and length == 16 for _, length, is_float in leaves):
         return drgn.Object(core.program, type_, address=regs[RAX])
@@ -171,6 +169,10 @@ def returned_variable(
     for where in (file, None):
         try:
             type_ = core.program.function(name, where).type_.type
+            if plain(type_).kind == _Kind.FLOAT and drgn.sizeof(type_) == 16:
+                # drgn has no values of this format.  A long double comes in st0, the first of the x87 registers.
+                text = long_double(fp_regs[32:42]) if fp_regs else None
+                return Variable("Value returned", visible(type_.type_name()), visible(text)) if text else None
             value = returned(core, type_, regs, fp_regs)
         except (LookupError, ValueError, TypeError, drgn.BadDataError):
             continue
