@@ -47,11 +47,11 @@ class Actors:
         return (TRACER, REPL, *(waiter.name for waiter in self._waiters.all), *self._bench.names())
 
     def tid(self, name: str) -> int | None:
-        """The kernel's number of one, None if there is none of that name.  For `repl` that of the calling thread."""
+        """The kernel's number of one, None if there is none of that name."""
         if name == TRACER:
             return self._tracer.tid
         if name == REPL:
-            return threading.get_native_id()
+            return _command_thread().native_id
         for waiter in self._waiters.all:
             if waiter.name == name:
                 return waiter.tid
@@ -145,6 +145,11 @@ class Actors:
             self._tracer.post(ops.view).result(_SYNC_S)
         except TimeoutError:
             pass  # it has just begun to wait; the order on its desk is what counts
+
+
+def _command_thread() -> threading.Thread:
+    """The thread that runs commands: the prompt has one for it, a script runs on the main thread."""
+    return next((thread for thread in threading.enumerate() if thread.name == "command"), threading.main_thread())
 
 
 def _open() -> None:

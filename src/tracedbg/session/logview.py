@@ -23,12 +23,16 @@ class LogView:
         self.lanes: frozenset[str] | None = None
 
     def set_detail(self, detail: Detail) -> None:
-        """Show events up to this level, and have them made."""
+        """Show events up to this level, and have them made; those of `calls` always are, since expectations need them."""
         self.detail = detail
-        self._log.set_detail(detail)
+        self._log.set_detail(max(detail, Detail.CALLS))
 
     def wants(self, record: Record) -> bool:
         """Whether a record is shown in the live log."""
-        if not self.on or record.event.detail > self.detail:
+        return self.on and self.shows(record)
+
+    def shows(self, record: Record) -> bool:
+        """Whether a record is of a lane and a level that were chosen, be the live log on or off."""
+        if record.event.detail > self.detail:
             return False
         return self.lanes is None or record.lane in self.lanes

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import threading
 from collections.abc import Callable
 from types import TracebackType
 
@@ -171,6 +170,11 @@ class Session:
         if view is None:
             return "no program"
         return "running" if not view.stopped else "stopped"
+
+    @property
+    def waits(self) -> bool:
+        """A command waits for something that may take for ever: the program, or a wait that somebody typed; any thread."""
+        return self.program.busy or self.tracer.seat.inside or self.bench.waited_for
 
     def interrupt(self, *, gently: bool = False) -> str:
         """Stop what is going on; any thread, never blocks for long.
