@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import hostneeds, leftovers
@@ -16,6 +17,13 @@ from tests import hostneeds, leftovers
 # drgn's OpenMP runtime keeps a pool of kernel threads for good once it has used more than one.  That pool would be an
 # unknown thread in every check for leftovers, so in-process tests use one; programs that tests start inherit it too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# No deadline for one example: a machine that several people share is slow now and then.  `.ci/run --long` asks for more.
+hypothesis.settings.register_profile(
+    "tracedbg", deadline=None, max_examples=int(os.environ.get("TRACEDBG_EXAMPLES", "50")), print_blob=True
+)
+hypothesis.settings.load_profile("tracedbg")
 
 
 def pytest_configure(config: pytest.Config) -> None:
