@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext
-from itertools import groupby
 
 from tracedbg.model.text import visible
 
 from .library import drgn
+from .notation import REPEATS, escaped, quoted_runs
 
-ELEMENTS, DEPTH, REPEATS, LENGTH = 200, 20, 10, 20_000
-"""gdb's `print elements`, `print max-depth` and `print repeats`, and a limit on the whole text."""
+ELEMENTS, DEPTH, LENGTH = 200, 20, 20_000
+"""gdb's `print elements` and `print max-depth`, and a limit on the whole text."""
 
 OPTIMIZED_OUT = "<optimized out>"
-_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 27: "\\033"}
 _Kind = drgn.TypeKind
 AGGREGATES = (_Kind.STRUCT, _Kind.UNION, _Kind.CLASS, _Kind.ARRAY)
 
@@ -91,7 +90,7 @@ class Formatter:
         if type_.kind == _Kind.ENUM:
             return _enumerator(type_, int(number))
         if is_char(type_) and value.bit_field_size_ is None:
-            return f"{number} '{_escaped(int(number) & 255, quote=39)}'"
+            return f"{number} '{escaped(int(number) & 255, quote=39)}'"
         return str(number)
 
     def _pointer(self, value: drgn.Object, type_: drgn.Type, top: bool) -> str:
@@ -239,29 +238,3 @@ def _enumerator(type_: drgn.Type, number: int) -> str:
     if rest:
         names.append(f"unknown: {rest:#x}")
     return "(" + " | ".join(names) + ")"
-
-
-def _escaped(byte: int, quote: int) -> str:
-    if byte in (quote, 92):
-        return "\\" + chr(byte)
-    if byte in _ESCAPES:
-        return _ESCAPES[byte]
-    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
-
-
-def quoted_runs(data: bytes) -> str:
-    """Bytes as a C string literal; more than `REPEATS` equal ones in a row are counted, as gdb does."""
-    parts: list[str] = []
-    literal = ""
-    for byte, group in groupby(data):
-        count = sum(1 for _ in group)
-        if count > REPEATS:
-            if literal:
-                parts.append(f'"{literal}"')
-                literal = ""
-            parts.append(f"'{_escaped(byte, quote=39)}' <repeats {count} times>")
-        else:
-            literal += _escaped(byte, quote=34) * count
-    if literal or not parts:
-        parts.append(f'"{literal}"')
-    return ", ".join(parts)

@@ -5,18 +5,17 @@ Any thread, under the session's lock.  The results are plain values that may be 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracedbg.model.text import visible
 
-from .formatter import AGGREGATES, ELEMENTS, LENGTH, OPTIMIZED_OUT, REPEATS, Formatter, plain
+from .formatter import AGGREGATES, ELEMENTS, LENGTH, OPTIMIZED_OUT, Formatter, plain
 from .library import drgn
+from .notation import REPEATS, number_text
 
 _Kind = drgn.TypeKind
 _WHOLE = (_Kind.INT, _Kind.BOOL, _Kind.ENUM, _Kind.POINTER)
-_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 27: "\\033", 39: "\\'", 92: "\\\\"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,61 +37,6 @@ class Value:
     number: int | None
     address: int | None
     size: int
-
-
-def number_text(number: int, letter: str, size: int, symbol: Callable[[int], str]) -> str:
-    """An integer in one of gdb's formats.
-
-    Args:
-        number: the value, signed or not.
-        letter: x z d u o t a c; anything else is decimal.
-        size: how many bytes it has.
-        symbol: gives ``name+offset`` for an address, or an empty text (for the letter a).
-    """
-    bits = 8 * max(size, 1)
-    unsigned = number & (1 << bits) - 1
-    signed = unsigned - (unsigned >> bits - 1 << bits)
-    match letter:
-        case "x":
-            return f"{unsigned:#x}"
-        case "z":
-            return f"0x{unsigned:0{bits // 4}x}"
-        case "o":
-            return f"0{unsigned:o}" if unsigned else "0"
-        case "t":
-            return f"{unsigned:b}"
-        case "u":
-            return str(unsigned)
-        case "d":
-            return str(signed)
-        case "a":
-            name = symbol(unsigned)
-            return f"{unsigned:#x}" + (f" <{name}>" if name else "")
-        case "c":
-            byte = unsigned & 255
-            shown = byte - 256 if byte > 127 else byte
-            return f"{shown} '{character(byte)}'"
-        case "f" if size in (4, 8):
-            return float_text(unsigned.to_bytes(size, "little"))
-        case _:
-            return str(number)
-
-
-def character(byte: int) -> str:
-    """A byte as it stands between single quotes in C."""
-    if byte in _ESCAPES:
-        return _ESCAPES[byte]
-    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
-
-
-def float_text(data: bytes) -> str:
-    """A float (4 bytes) or double (8) with as many digits as tell it from its neighbours, as gdb does."""
-    (number,) = struct.unpack("<f" if len(data) == 4 else "<d", data)
-    if number != number:
-        bits = int.from_bytes(data, "little")
-        sign = "-" if data[-1] & 0x80 else ""
-        return f"{sign}nan({bits & (1 << (23 if len(data) == 4 else 52)) - 1:#x})"
-    return f"{number:.{9 if len(data) == 4 else 17}g}"
 
 
 class LetterFormatter(Formatter):
