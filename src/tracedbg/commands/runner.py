@@ -148,8 +148,12 @@ class CommandThreads:
         return self._running
 
     def submit(self, text: str) -> None:
-        """Take a line; any thread, never blocks."""
-        if not self._running and not self._pending:
+        """Take a line; any thread, never blocks.
+
+        A line typed ahead of a short command waits its turn.  While the program runs, or a wait sleeps, a command that could only
+        wait as long says so instead; those that may run at once do.
+        """
+        if not (self._running or self._pending):
             self._later(self._lines, text)
             return
         try:
@@ -159,6 +163,8 @@ class CommandThreads:
             return
         if call is None or call.while_busy == "now":
             self._later(self._controls, text)
+        elif not self._session.waits:
+            self._later(self._lines, text)
         else:
             error = NotNow(f"'{call.name}' must wait: '{self._running or 'another command'}' is running", "Ctrl-C or interrupt ends that")
             entered = self._session.log.publish(LineEntered(text, "keyboard"), lane="repl")

@@ -212,6 +212,11 @@ class Bench:
             for seat in seats:
                 seat.welcome()
 
+    @property
+    def waited_for(self) -> bool:
+        """The command thread waits for a call of ours; any thread."""
+        return bool(self._foreground)
+
     def kick_foreground(self) -> bool:
         """End the calls that the command thread waits for; whether there were any.  Any thread but those that sleep.
 
