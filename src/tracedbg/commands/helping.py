@@ -21,16 +21,23 @@ from .answers import Said, said
 table = CommandTable("helping", "Help")
 
 
+_language: list[CommandTable] = [table]
+
+
+def explain(whole: CommandTable) -> None:
+    """Tell this module what the whole language is: it is merged above, and `help` explains all of it."""
+    _language[0] = whole
+
+
 class Help(msgspec.Struct, frozen=True):
     """A page of help, drawn when the width is known."""
 
     words: tuple[str, ...]
+    language: CommandTable
 
     def lines(self, width: int) -> list[Shown]:
         """The page."""
-        from .table import all_commands
-
-        return help_lines(all_commands(), self.words, width)
+        return help_lines(self.language, self.words, width)
 
 
 @table.add("help", "h", while_busy="now")
@@ -39,10 +46,8 @@ def help_(session: Session, words: Annotated[Words, "a command or a family; noth
 
     Example: help break
     """
-    from .table import all_commands
-
-    help_lines(all_commands(), words, 80)  # an unknown name is an error now, not when it is drawn
-    return Help(words)
+    help_lines(_language[0], words, 80)  # an unknown name is an error now, not when it is drawn
+    return Help(words, _language[0])
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 
-from tracedbg.kernel import raw
+from tracedbg.kernel import threads
 from tracedbg.lang.grammar import Line, parse
 from tracedbg.lang.run import Call, prepare
 from tracedbg.lang.table import CommandTable
@@ -192,7 +192,7 @@ class CommandThreads:
             thread.join(5)
 
     def _serve(self, lines: queue.SimpleQueue[str | None], lane: str, main: bool) -> None:
-        raw.set_thread_name(threading.current_thread().name)
+        threads.name_here(threading.current_thread().name)
         with self._session.log.lane(lane, Role.REPL, os.getpid()):
             while (text := lines.get()) is not None:
                 if main:

@@ -14,6 +14,7 @@ import msgspec
 from tracedbg.model.errors import NotFound
 
 from .pyptrace import UserRegs
+from .raw import MACHINE
 
 NAMES: tuple[str, ...] = tuple(field[0] for field in UserRegs._fields_)
 """In the order of `struct user_regs_struct`, for x86-64: r15 first, gs last."""
@@ -44,6 +45,8 @@ CPUS = {
     "x86_64": Cpu("rip", "rsp", "eflags", b"\xcc", 1),
     "aarch64": Cpu("pc", "sp", "pstate", b"\x00\x00\x20\xd4", 0),
 }
+CPU = CPUS.get(MACHINE, CPUS["x86_64"])
+"""The one we run on."""
 _SHOWN = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip",
           "eflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base")  # fmt: skip
 ORDER: tuple[str, ...] = tuple(name for name in _SHOWN if name in NAMES) or NAMES

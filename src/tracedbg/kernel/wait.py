@@ -79,6 +79,11 @@ class WaitDoor:
                 seat = self._seats.setdefault(tid, Seat(tid))
         return seat
 
+    def inside(self) -> list[int]:
+        """The threads that are in a wait call at this moment, or about to make one."""
+        with self._lock:
+            return [tid for tid, seat in self._seats.items() if seat.inside]
+
     def forget(self, tid: int) -> None:
         """The thread has ended; its number may be used again."""
         with self._lock:

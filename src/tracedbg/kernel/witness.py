@@ -17,6 +17,8 @@ from . import procfs, raw
 
 _FIRST_LOOK_S = 0.001
 _SLOWEST_LOOK_S = 1.0
+_SETTLE_S = 0.05
+"""For so long a thread that blocks in a wait call without a wait channel is taken to be on its way in, not asleep yet."""
 _NEVER = float("inf")
 
 
@@ -126,6 +128,10 @@ class Witness:
         watched.pause = min(watched.pause * 2, _SLOWEST_LOOK_S)
         sleep = procfs.asleep_in_wait(watched.tid)
         if sleep is None or watched.over:
+            return
+        if sleep.wchan == "0" and time.monotonic() - watched.since < _SETTLE_S:
+            watched.pause = _FIRST_LOOK_S
+            watched.look_at = time.monotonic() + _FIRST_LOOK_S
             return
         if not watched.asleep_at:
             watched.asleep_at = time.monotonic()

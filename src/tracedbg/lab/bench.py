@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import raw
+from tracedbg.kernel import threads
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.wait import WaitDoor
 from tracedbg.model.errors import BadArgument, NotFound, NotNow
@@ -116,7 +116,7 @@ class BenchThread:
         return True
 
     def _run(self) -> None:
-        raw.set_thread_name(self.name)
+        threads.name_here(self.name)
         self.tid = threading.get_native_id()
         with self._door.log.lane(self.name, Role.BENCH, os.getpid()):
             self._ready.set()

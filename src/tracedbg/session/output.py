@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import raw, terminal
+from tracedbg.kernel import terminal, threads
 from tracedbg.model.errors import NotNow
 from tracedbg.model.events import ProgramInput, ProgramOutput, pack
 from tracedbg.model.ids import Role
@@ -146,7 +146,7 @@ class ProgramTerminal:
             pass
 
     def _run(self) -> None:
-        raw.set_thread_name("output")
+        threads.name_here("output")
         with self._log.lane("output", Role.SCREEN, os.getpid()):
             while self._turn():
                 pass

@@ -10,12 +10,12 @@ import os
 import signal
 from collections.abc import Generator
 
-from tracedbg.kernel import procfs, raw
+from tracedbg.kernel import procfs, threads
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import KernelRefused, TraceeGone
-from tracedbg.model.events import CallEntered, CallReturned, Note, TraceeBorn
+from tracedbg.model.events import Note, TraceeBorn
 from tracedbg.model.ids import Source, Tid
-from tracedbg.model.names import PTRACE_OPTIONS, errno_name
+from tracedbg.model.names import PTRACE_OPTIONS
 from tracedbg.model.stops import (
     Arrived,
     ExitEvent,
@@ -110,11 +110,7 @@ def request_stop(pt: Ptrace, tracee: Tracee) -> None:
             pass
         return
     pt.here()
-    args = (tracee.pid, tracee.tid, "SIGSTOP")
-    entered = pt.log.publish(CallEntered("tgkill", args))
-    ret, errno = raw.tgkill(tracee.pid, tracee.tid, signal.SIGSTOP)
-    pt.log.publish(CallReturned("tgkill", args, ret, errno_name(errno) if errno else ""), of=entered)
-    if ret == 0:
+    if threads.tgkill(pt.log, tracee.pid, tracee.tid, signal.SIGSTOP):
         tracee.ledger += 1
 
 

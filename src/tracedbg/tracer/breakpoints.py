@@ -10,15 +10,14 @@ import itertools
 
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.ptrace import Ptrace
-from tracedbg.kernel.raw import MACHINE
-from tracedbg.kernel.regs import CPUS
+from tracedbg.kernel.regs import CPU
 from tracedbg.model.errors import MemoryRefused, TraceeGone
 from tracedbg.model.events import SiteChanged
 
 from .book import Book, Inferior, Site
 from .wishes import Breakpoint
 
-TRAP = CPUS[MACHINE].trap if MACHINE in CPUS else CPUS["x86_64"].trap
+TRAP = CPU.trap
 _internal = itertools.count(-1, -1)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import msgspec
 
+from tracedbg.kernel import procfs
 from tracedbg.kernel.hot import StepRun, step_many
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitResult
-from tracedbg.model.errors import TraceeGone
+from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import LoopBegan, LoopDone, TraceeStopped
 from tracedbg.model.ids import Tid
 from tracedbg.model.stops import BreakpointHit, SignalDelivery, StepDone
@@ -54,8 +55,15 @@ def step_loop(
     """Step one thread up to `limit` times, while low <= pc < high if high is not 0, and not past an address of `pause`.
 
     Breakpoints are lifted meanwhile and looked up by address: only this thread runs.
+
+    Raises:
+        NotNow: a thread sleeps in a wait call that was typed: it could take the status that the loop waits for.
     """
     inferior, tracee = stopped_tracee(book, tid)
+    strangers = waiters.strangers()
+    if strangers:
+        names = ", ".join(procfs.comm(stranger) for stranger in strangers)
+        raise NotNow(f"{names} is in a wait call, and could take the stops of {name}", "end that wait first, or use stepi and continue")
     waiters.park("tracer", name)
     try:
         manage(pt, inferior)

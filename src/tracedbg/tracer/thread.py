@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import raw
+from tracedbg.kernel import threads
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitDoor, WaitResult
@@ -172,7 +172,7 @@ class Tracer:
 
     # --- the thread -----------------------------------------------------------------------------------------------------------
     def _run(self) -> None:
-        raw.set_thread_name("tracer")
+        threads.name_here("tracer")
         self.tid, self._ident = threading.get_native_id(), threading.get_ident()
         with self._log.lane("tracer", Role.TRACER, os.getpid()):
             self._pt = Ptrace.mint(self._log)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tracedbg.kernel import raw
+from tracedbg.kernel import threads
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.wait import WALL, WNOWAIT, WaitDoor, Waited
 from tracedbg.model.errors import BadArgument, NotNow
@@ -167,7 +167,7 @@ class Waiter:
         self._door.forget(self.tid)
 
     def _run(self) -> None:
-        raw.set_thread_name(self.name)
+        threads.name_here(self.name)
         self.tid = threading.get_native_id()
         with self._door.log.lane(self.name, Role.WAITER, os.getpid()):
             self._ready.set()
@@ -290,6 +290,10 @@ class Waiters:
             for waiter in self._all:
                 waiter.park()
         self._say(who, why)
+
+    def strangers(self) -> list[int]:
+        """The threads that are in a wait call although no waiter was sent: calls that were typed, and may take any status."""
+        return [tid for tid in self._door.inside() if not any(waiter.tid == tid and waiter.armed for waiter in self._all)]
 
     def _say(self, who: str, why: str) -> None:
         if who != self._who:
