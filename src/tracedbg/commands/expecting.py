@@ -166,7 +166,8 @@ def _failure(session: Session, verb: str, pattern: Pattern, found: Record | None
     else:
         what += f"; closest event, {score} of {pattern.size} words: {_told(best)}"
         details.append(visible(f"  waited {waited:.1f} s; closest event: {score} of {pattern.size} words"))
-        details.append(visible(f"    {_told(best)}"))
+        met = "  (it has met another line)" if best.seq in session.matched else ""
+        details.append(visible(f"    {_told(best)}{met}"))
     return ExpectationFailed(what, "", (*details, *_window(session)))
 
 
@@ -187,7 +188,7 @@ def _closest(session: Session, pattern: Pattern, since: int) -> tuple[Record | N
     best, most = None, -1
     for record in session.log.since(since):
         text = candidate(record)
-        if text is None or record.seq in session.matched:
+        if text is None:
             continue
         score = pattern.closeness(record.lane, text, session.variables)
         if score >= most:
