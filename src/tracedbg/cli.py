@@ -103,9 +103,40 @@ def _detail(options: argparse.Namespace, default: Detail) -> Detail:
 def _tour(options: argparse.Namespace) -> int:
     from importlib.resources import files
 
+    from tracedbg.model.text import visible
+
+    refused = _why_no_tour()
+    if refused is not None:
+        _complain(visible(f"the tour needs ptrace, and here it is refused: {refused}"))
+        return 1
     text = files("tracedbg").joinpath("programs/tour.tdbg").read_text(encoding="utf-8")
     options.program = []
-    return _batch(options, [(line, True) for line in text.splitlines()], _detail(options, Detail.CALLS))
+    # What the tour says is not shown twice: `echo` lines appear without the command that prints them, comments not at all.
+    lines = [(line, not line.startswith("echo")) for line in text.splitlines() if not line.startswith("#")]
+    return _batch(options, lines, _detail(options, Detail.CALLS))
+
+
+def _why_no_tour() -> TracedbgError | None:
+    """What refuses ptrace here, and the remedy; None where it is allowed.
+
+    A seccomp filter cannot be read back, so beyond what /proc shows, only trying tells: a child asks PTRACE_TRACEME.
+    """
+    from tracedbg.kernel.needs import ptrace_allowed
+    from tracedbg.kernel.refusals import explain_exec
+    from tracedbg.model.errors import NotPermitted
+    from tracedbg.session.session import Session
+    from tracedbg.tracer import ops, running
+
+    need = ptrace_allowed()
+    if not need.ok:
+        return NotPermitted(need.reason, need.remedy)
+    with Session(detail=Detail.QUIET) as session:
+        program = session.program.file("/bin/true")
+        pid = session.program.launch().pid
+        session.waiters.ensure()
+        session.tracer.start(running.first_stop, pid, pid).result()
+        trouble = [(stage, errno) for stage, errno, fatal in session.tracer.call(ops.start_trouble, pid) if fatal]
+    return explain_exec(*trouble[0], program) if trouble else None
 
 
 def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: Detail) -> int:
