@@ -30,6 +30,8 @@ RESERVED = frozenset({"tracer", "repl", "tracee", "kernel", "witness", "log", "a
 _END_S = 2.0
 """How long `close` waits for one thread.  A wait call ends at once; a ptrace request that sleeps in the kernel (PTRACE_ATTACH while
 the target is in execve) restarts after every signal, and only the target's end lets it return."""
+_FREE_S = 0.05
+"""How long a call waits for a thread that has just answered another one."""
 
 
 class BenchThread:
@@ -47,7 +49,7 @@ class BenchThread:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ready = threading.Event()
         # Under the lock.
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._busy = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -89,7 +91,8 @@ class BenchThread:
                 reply.set(value)
 
         with self._lock:
-            if self._busy:
+            # An expectation may have been met by the answer to a call in the background, a moment before the thread is free again.
+            if not self._lock.wait_for(lambda: not self._busy, _FREE_S):
                 raise NotNow(
                     f"{self.name} is still in {self._busy}",
                     f"end it first (Ctrl-C, or thread end {self.name}), or use another thread",
@@ -102,6 +105,7 @@ class BenchThread:
         # Before the answer: whoever hears it may ask again at once.
         with self._lock:
             self._busy = ""
+            self._lock.notify_all()
 
     def close(self) -> bool:
         """End the thread, out of a wait call too; False if it is stuck in the kernel.  Any thread but its own."""
