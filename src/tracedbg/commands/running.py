@@ -5,17 +5,13 @@ Handlers run on the command thread (those marked `now` on the control thread); t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
 
-from tracedbg.kernel import terminal
-from tracedbg.lang.params import NO_ARGUMENTS, Count, LocationSpec, Path, Pid, Program, ProgramArguments, Rest, Signal
-from tracedbg.lang.paramtypes import ChoiceType
+from tracedbg.lang.params import NO_ARGUMENTS, Count, LocationSpec, Path, Pid, Program, ProgramArguments, Signal
 from tracedbg.lang.table import CommandTable
-from tracedbg.model.errors import BadArgument, NotHere, NotNow
-from tracedbg.model.events import ProgramStopped
+from tracedbg.model.errors import BadArgument, NotNow
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.program import Stopped
@@ -297,145 +293,3 @@ def interrupt(session: Session) -> Said:
     if not done:
         raise NotNow("nothing is running", "continue lets the program run")
     return said(done)
-
-
-# --- the program's terminal ---------------------------------------------------------------------------------------------------
-_KEYS = {"^C": b"\x03", "^D": b"\x04", "^Z": b"\x1a", "^\\": b"\x1c"}
-
-
-@table.add("input", while_busy="now", enabled=_alive)
-def input_(session: Session, text: Annotated[Rest, "the text, a newline is added; in quotes exactly this; ^C ^D ^Z are keys"]) -> Said:
-    r"""Type into the program's terminal.
-
-    Example: input "yes\n"
-    """
-    from tracedbg.lang.grammar import parse
-
-    if text in _KEYS:
-        data = _KEYS[text]
-    elif text.startswith('"'):
-        data = parse("input " + text).words[0].text.encode("utf-8", "surrogateescape")
-    else:
-        data = text.encode("utf-8", "surrogateescape") + b"\n"
-    session.program.need_process()
-    sent = session.terminal.send(data)
-    return said() if sent == len(data) else said(f"only {sent} of {len(data)} bytes were taken: the program does not read")
-
-
-@table.add("fg", while_busy="now", enabled=_alive)
-def fg(session: Session) -> StopTold | Said:
-    """Hand the keyboard to the program until Ctrl-] or its next stop; a stopped program runs on.
-
-    Bytes pass both ways unchanged, so that full-screen programs work.
-
-    Example: fg
-    """
-    program = session.program
-    program.need_process()
-    if session.keyboard is None or session.terminal.pty is None:
-        raise NotHere("there is no keyboard to hand over here", "input TEXT types for the program")
-    pty = session.terminal.pty
-    if program.busy:
-        since = session.log.last
-
-        def wait() -> None:
-            session.log.until(lambda record: isinstance(record.event, ProgramStopped), 1e9, since=since)
-
-        during: Callable[[], object] = wait
-    else:
-        tid = program.need_stopped()
-
-        def go() -> Stopped:
-            return program.proceed(running.cont, tid)
-
-        during = go
-    terminal.set_foreground_modes(pty, on=True)
-    try:
-        found = session.keyboard(during)
-    finally:
-        if session.terminal.pty is pty:
-            terminal.set_foreground_modes(pty, on=False)
-    return StopTold(found) if isinstance(found, Stopped) else Said(())
-
-
-_MODES = ChoiceType("MODE", "seize", "attach")
-_ON = ChoiceType("STATE", "on", "off")
-
-
-@table.add("set args")
-def set_args(session: Session, args: Annotated[ProgramArguments, "arguments and redirections"] = NO_ARGUMENTS) -> Said:
-    """Set the arguments for the next start.
-
-    Example: set args -v input.txt
-    """
-    session.settings.args = args
-    return Said(())
-
-
-@table.add("set cwd")
-def set_cwd(session: Session, directory: Annotated[Path, "a directory"]) -> Said:
-    """Set the working directory of the next start.
-
-    Example: set cwd build
-    """
-    import os
-
-    if not os.path.isdir(directory):
-        raise BadArgument(f"{directory} is no directory", "name an existing one")
-    session.settings.cwd = os.path.abspath(directory)
-    return Said(())
-
-
-@table.add("set environment", "set env")
-def set_environment(session: Session, text: Annotated[Rest, "NAME=VALUE or NAME VALUE"]) -> Said:
-    """Set a variable of the program's environment for the next start.
-
-    Example: set environment LANG=C
-    """
-    name, _, value = text.replace("=", " ", 1).partition(" ")
-    session.settings.environment[name] = value.strip()
-    session.settings.unset.discard(name)
-    return Said(())
-
-
-@table.add("unset environment", "unset env")
-def unset_environment(session: Session, name: Annotated[Rest, "NAME"]) -> Said:
-    """Take a variable out of the program's environment for the next start.
-
-    Example: unset environment DISPLAY
-    """
-    session.settings.environment.pop(name, None)
-    session.settings.unset.add(name)
-    return Said(())
-
-
-@table.add("set attach-mode")
-def set_attach_mode(session: Session, mode: Annotated[str, _MODES]) -> Said:
-    """Choose how `attach` takes hold: seize (SEIZE and INTERRUPT) or attach (ATTACH and SIGSTOP).
-
-    Example: set attach-mode attach
-    """
-    session.settings.attach_mode = mode
-    return Said(())
-
-
-@table.add("set disable-randomization")
-def set_disable_randomization(session: Session, state: Annotated[str, _ON]) -> Said:
-    """Give the program the same addresses at each start (on), or random ones (off).
-
-    In the kernel: personality(ADDR_NO_RANDOMIZE) in the child, before exec.
-
-    Example: set disable-randomization off
-    """
-    session.settings.disable_randomization = state == "on"
-    return Said(())
-
-
-@table.add("set inferior-tty", "tty")
-def set_inferior_tty(session: Session, device: Annotated[Path, "a terminal, as the command tty names it"]) -> Said:
-    """Run the program on another terminal from the next start on.
-
-    Example: set inferior-tty /dev/pts/3
-    """
-    session.settings.inferior_tty = device
-    return Said(())

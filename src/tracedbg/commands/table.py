@@ -9,7 +9,23 @@ import functools
 
 from tracedbg.lang.table import CommandTable
 
-from . import helping, looking, running, stopping
+from . import benching, expecting, helping, logging_, looking, looking_memory, looking_source, looking_threads, running, settings, stopping, typing_, waiting
+    benching,
+    expecting,
+    helping,
+    logging_,
+    looking,
+    looking_code,
+    looking_memory,
+    looking_process,
+    looking_source,
+    looking_symbols,
+    looking_threads,
+    looking_values,
+    running,
+    stopping,
+    waiting,
+)
 
 
 @functools.cache
@@ -19,5 +35,6 @@ def all_commands() -> CommandTable:
     Raises:
         ValueError: two rows have one name (at the first use, so in every test).
     """
-    families = (running, stopping, looking, helping)
-    return CommandTable.merged(family.table for family in families)
+    families = (running, stopping, looking, looking_source, looking_memory, looking_threads, waiting, benching, logging_, expecting, typing_, settings, helping)
+    helping.explain(whole)
+    return whole

@@ -43,11 +43,17 @@ class Places:
     def new_image(self, pid: int, memory: Memory) -> None:
         """A process's image is in place."""
         with self.lock:
+            self._close()
             self._live, self._problem = try_live(pid, memory.read)
 
     def no_image(self) -> None:
         """The process is gone."""
         with self.lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._live is not None:
+            self._live.close()  # not left to the garbage collector: it holds descriptors
             self._live = None
 
     @property
