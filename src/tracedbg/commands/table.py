@@ -9,7 +9,7 @@ import functools
 
 from tracedbg.lang.table import CommandTable
 
-from . import benching, expecting, helping, logging_, looking, looking_memory, looking_source, looking_threads, running, settings, stopping, typing_, waiting
+from . import (
     benching,
     expecting,
     helping,
@@ -23,9 +23,32 @@ from . import benching, expecting, helping, logging_, looking, looking_memory, l
     looking_threads,
     looking_values,
     running,
+    settings,
     stopping,
+    typing_,
     waiting,
 )
+
+FAMILIES = (
+    running,
+    stopping,
+    looking,
+    looking_source,
+    looking_values,
+    looking_memory,
+    looking_code,
+    looking_symbols,
+    looking_threads,
+    looking_process,
+    waiting,
+    benching,
+    logging_,
+    expecting,
+    typing_,
+    settings,
+    helping,
+)
+"""In the order of `help` and of the reference page."""
 
 
 @functools.cache
@@ -35,6 +58,6 @@ def all_commands() -> CommandTable:
     Raises:
         ValueError: two rows have one name (at the first use, so in every test).
     """
-    families = (running, stopping, looking, looking_source, looking_memory, looking_threads, waiting, benching, logging_, expecting, typing_, settings, helping)
+    whole = CommandTable.merged(family.table for family in FAMILIES)
     helping.explain(whole)
     return whole

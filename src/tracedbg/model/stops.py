@@ -85,7 +85,7 @@ class BreakpointHit(Stop, frozen=True, tag="breakpoint"):
 
     def text(self) -> Shown:
         names = ",".join(str(number) for number in self.ids)
-        return Shown(f"breakpoint {names}" if names else "internal breakpoint")
+        return Shown(f"breakpoint {names}" if names else "at a breakpoint")
 
 
 class SyscallStop(Stop, frozen=True, tag="syscall"):
