@@ -124,7 +124,9 @@ class Evaluator:
     def _cast(self, type_: drgn.Type) -> drgn.Object:
         value = self._unary()
         try:
-            if plain(value.type_).kind == _Kind.FUNCTION or (plain(value.type_).kind == _Kind.VOID and value.address_ is not None):
+            if plain(value.type_).kind == _Kind.VOID and value.address_ is not None:
+                return drgn.Object(self._core.program, type_, address=value.address_)  # now its type is known
+            if plain(value.type_).kind == _Kind.FUNCTION:
                 value = drgn.Object(self._core.program, "unsigned long", value.address_)
             elif plain(value.type_).kind == _Kind.ARRAY:
                 value = value + 0  # it decays into a pointer to its first element
@@ -217,7 +219,9 @@ class Evaluator:
         if not symbols:
             names = ", ".join(self._activation.frame.locals()[:10])
             raise NotFound(f"there is no symbol {name} in this frame", f"variables here: {names}" if names else "see `info locals`")
-        # An ELF symbol without DWARF has an address and no type; `&name` works, its value is unknown.
+        # An ELF symbol without DWARF has an address and no type; `&name` and casts work, its value is unknown.
+        if symbols[0].kind in (drgn.SymbolKind.FUNC, drgn.SymbolKind.IFUNC):
+            return drgn.Object(program, program.function_type(program.void_type(), (), True), address=symbols[0].address)
         return drgn.Object(program, program.void_type(), address=symbols[0].address)
 
     def _from_symbol(self, name: str, type_: drgn.Type) -> drgn.Object | None:
