@@ -1,15 +1,18 @@
 """Running lines: one at a time on the command thread, those that may at once on the control thread.
 
-`run_line` belongs to the thread that calls it (the main thread in batch mode).  `CommandThreads` gives the prompt two threads, so that
-it stays usable while a command waits.  Lines and answers become events; nothing is printed here.
+`run_line` belongs to the thread that calls it (the main thread in batch mode).  `CommandThreads` gives the prompt two threads, so
+that it stays usable while a command waits.  Lines and answers become events; nothing is printed here.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
+
+import msgspec
 
 from tracedbg.kernel import threads
 from tracedbg.lang.grammar import Line, parse
@@ -22,6 +25,9 @@ from tracedbg.session.session import Session
 
 from .answers import Answer
 from .names import offered
+
+_AHEAD_S = 0.1
+"""A line typed ahead of a command that has only just begun gives it this long before it passes it."""
 
 
 class Context:
@@ -117,24 +123,44 @@ class Runner:
         self._session.log.publish(CommandFinished(False, tuple(lines), str(error)), of=entered)
 
 
+class _Typed(msgspec.Struct):
+    """A line that waits for its turn.
+
+    Args:
+        text: as typed.
+        passes: it may run while another command does.
+        at: `time.monotonic` from which on it may.
+    """
+
+    text: str
+    passes: bool
+    at: float
+
+
 class CommandThreads:
     """The command thread and the control thread of a prompt.
 
+    Lines run in the order in which they were typed, on the command thread.  While a command waits (for the program, or in a wait
+    call) the control thread takes those that may run meanwhile; the others are refused by the name of what runs.
+
     Args:
+        session: what the lines act on.
         runner: what runs the lines.
         changed: called after each line, on the thread that ran it.
     """
 
     def __init__(self, session: Session, runner: Runner, changed: Callable[[], None]) -> None:
         self._session, self._runner, self._changed = session, runner, changed
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._controls: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._idle = threading.Condition()
-        self._pending = 0
+        # Under the condition's lock.
+        self._turn = threading.Condition()
+        self._lines: deque[_Typed] = deque()
+        self._at_work = 0
+        self._closing = False
+        # Written by the command thread, read by any: replaced whole.
         self._running = ""
         self._threads = [
-            threading.Thread(target=self._serve, args=(self._lines, "repl", True), name="command", daemon=True),
-            threading.Thread(target=self._serve, args=(self._controls, "control", False), name="control", daemon=True),
+            threading.Thread(target=self._serve, args=(self._next, "repl"), name="command", daemon=True),
+            threading.Thread(target=self._serve, args=(self._next_passing, "control"), name="control", daemon=True),
         ]
 
     def start(self) -> None:
@@ -153,56 +179,90 @@ class CommandThreads:
         A line typed ahead of a short command waits its turn.  While the program runs, or a wait sleeps, a command that could only
         wait as long says so instead; those that may run at once do.
         """
-        if not (self._running or self._pending):
-            self._later(self._lines, text)
-            return
-        try:
-            call = self._runner.call_of(text)
-        except TracedbgError:
-            self._later(self._controls, text)  # it will say what is wrong with it, at once
-            return
-        if call is None or call.while_busy == "now":
-            self._later(self._controls, text)
-        elif not self._session.waits:
-            self._later(self._lines, text)
+        passes, name = True, ""
+        if text.strip():
+            try:
+                call = self._runner.call_of(text)
+            except TracedbgError:
+                pass  # it will say what is wrong with it, at once
+            else:
+                passes = call is None or call.while_busy == "now"
+                name = call.name if call is not None else ""
         else:
-            error = NotNow(f"'{call.name}' must wait: '{self._running or 'another command'}' is running", "Ctrl-C or interrupt ends that")
-            entered = self._session.log.publish(LineEntered(text, "keyboard"), lane="repl")
-            self._session.log.publish(CommandFinished(False, (), str(error)), lane="repl", of=entered)
+            passes = False  # Enter repeats what only the command thread knows
+        with self._turn:
+            running = self._running
+            waits = bool(running) and self._session.waits
+            if not waits or passes:
+                self._lines.append(_Typed(text, passes, time.monotonic() + (0 if waits else _AHEAD_S)))
+                self._turn.notify_all()
+                return
+        self._refuse(text, name, running)
+
+    def _refuse(self, text: str, name: str, running: str) -> None:
+        if not text.strip():
+            return  # Enter on an empty line while something runs asks for nothing
+        error = NotNow(f"'{name}' must wait: '{running}' is running", "Ctrl-C or interrupt ends that")
+        self._session.last_error = (text, error)
+        entered = self._session.log.publish(LineEntered(text, "keyboard"), lane="repl")
+        self._session.log.publish(CommandFinished(False, (), str(error)), lane="repl", of=entered)
 
     def submit_in_order(self, text: str) -> None:
-        """Take a line of a script: it waits its turn."""
-        self._later(self._lines, text)
-
-    def _later(self, where: queue.SimpleQueue[str | None], text: str) -> None:
-        with self._idle:
-            self._pending += 1
-        where.put(text)
+        """Take a line of a script: it waits its turn, whatever it is."""
+        with self._turn:
+            self._lines.append(_Typed(text, False, 0))
+            self._turn.notify_all()
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait until no line runs; False when the time is over first."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._pending == 0, seconds)
+        """Wait until no line runs or waits; False when the time is over first."""
+        with self._turn:
+            return self._turn.wait_for(lambda: not self._lines and not self._at_work, seconds)
 
     def close(self) -> None:
-        """End both threads; a command that waits must have been interrupted before."""
-        for where in (self._lines, self._controls):
-            where.put(None)
+        """End both threads; a command that waits must have been interrupted before.  Lines that have not begun are dropped."""
+        with self._turn:
+            self._closing = True
+            self._lines.clear()
+            self._turn.notify_all()
         for thread in self._threads:
             thread.join(5)
 
-    def _serve(self, lines: queue.SimpleQueue[str | None], lane: str, main: bool) -> None:
+    def _next(self) -> str | None:
+        """The command thread's next line; None at the end."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._lines or self._closing)
+            if self._closing:
+                return None
+            line = self._lines.popleft().text
+            self._running = line or "the last command"
+            self._at_work += 1
+            return line
+
+    def _next_passing(self) -> str | None:
+        """The control thread's next line: the first that may pass the running command and has given it time to end."""
+        with self._turn:
+            while not self._closing:
+                now, wait = time.monotonic(), None
+                found = next((line for line in self._lines if line.passes), None) if self._running else None
+                if found is not None:
+                    if found.at <= now:
+                        self._lines.remove(found)
+                        self._at_work += 1
+                        return found.text
+                    wait = found.at - now
+                self._turn.wait(wait)
+        return None
+
+    def _serve(self, take: Callable[[], str | None], lane: str) -> None:
         threads.name_here(threading.current_thread().name)
         with self._session.log.lane(lane, Role.REPL, os.getpid()):
-            while (text := lines.get()) is not None:
-                if main:
-                    self._running = text or "the last command"
+            while (text := take()) is not None:
                 try:
                     self._runner.run_line(text, "keyboard")
                 finally:
-                    if main:
-                        self._running = ""
-                    with self._idle:
-                        self._pending -= 1
-                        self._idle.notify_all()
+                    with self._turn:
+                        self._at_work -= 1
+                        if lane == "repl":
+                            self._running = ""
+                        self._turn.notify_all()
                     self._changed()
