@@ -125,7 +125,7 @@ def _why_no_tour() -> TracedbgError | None:
     from tracedbg.kernel.refusals import explain_exec
     from tracedbg.model.errors import NotPermitted
     from tracedbg.session.session import Session
-    from tracedbg.tracer import ops, running
+    from tracedbg.tracer import edges, ops
 
     need = ptrace_allowed()
     if not need.ok:
@@ -134,7 +134,7 @@ def _why_no_tour() -> TracedbgError | None:
         program = session.program.file("/bin/true")
         pid = session.program.launch().pid
         session.waiters.ensure()
-        session.tracer.start(running.first_stop, pid, pid).result()
+        session.tracer.start(edges.first_stop, pid, pid).result()
         trouble = [(stage, errno) for stage, errno, fatal in session.tracer.call(ops.start_trouble, pid) if fatal]
     return explain_exec(*trouble[0], program) if trouble else None
 

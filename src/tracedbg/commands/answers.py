@@ -15,7 +15,7 @@ from tracedbg.model.stops import BreakpointHit, ExecStop, GroupStop, Interrupted
 from tracedbg.model.text import Shown, visible
 from tracedbg.model.views import Report
 from tracedbg.model.waitstatus import StatusKind, WaitStatus
-from tracedbg.session.program import Stopped
+from tracedbg.session.stopped import Stopped
 from tracedbg.symbols.values import Frame
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from types import FrameType
+from typing import Self
 
 from tracedbg.model.errors import NotFound
 from tracedbg.session.session import Session
@@ -52,7 +53,7 @@ class Interrupts:
         self.ending = 0
         self._count = 0
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Self:
         self._thread.start()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._former[number] = signal.signal(number, self._note)
@@ -78,7 +79,9 @@ class Interrupts:
             self._session.abandon()
 
 
-def run_script(session: Session, runner: Runner, lines: Iterable[str], screen: PlainScreen, interrupts: Interrupts, *, keep_going: bool) -> int:
+def run_script(
+    session: Session, runner: Runner, lines: Iterable[str], screen: PlainScreen, interrupts: Interrupts, *, keep_going: bool
+) -> int:
     """Run lines until the first failure, `quit`, or their end; the exit status."""
     status = OK
     for text in lines:

@@ -14,9 +14,9 @@ from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import BadArgument, NotNow
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.text import Shown, visible
-from tracedbg.session.program import Stopped
 from tracedbg.session.session import Session
 from tracedbg.session.stepping import Stepper
+from tracedbg.session.stopped import Stopped
 from tracedbg.symbols.elf import ProgramFile, check_program
 from tracedbg.tracer import running
 

@@ -14,8 +14,8 @@ from tracedbg.lang.params import Rest
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import NotHere
 from tracedbg.model.events import ProgramStopped
-from tracedbg.session.program import Stopped
 from tracedbg.session.session import Session
+from tracedbg.session.stopped import Stopped
 from tracedbg.tracer import running
 
 from .answers import Said, StopTold, said

@@ -19,7 +19,7 @@ from .raw import MACHINE
 NAMES: tuple[str, ...] = tuple(field[0] for field in UserRegs._fields_)
 """In the order of `struct user_regs_struct`, for x86-64: r15 first, gs last."""
 SIZE = ctypes.sizeof(UserRegs)
-_WORDS = struct.Struct(f"={len(NAMES)}Q") if SIZE == 8 * len(NAMES) else None
+_WORDS = struct.Struct(f"={len(NAMES)}Q") if 8 * len(NAMES) == SIZE else None
 _MASK = (1 << 64) - 1
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.errors import BadArgument
+from tracedbg.model.startup import ProgramArgs
 
 from .paramtypes import Choice, Context, ParamType, PathType, Takes, number
 

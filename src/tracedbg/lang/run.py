@@ -201,7 +201,7 @@ class _Binder:
                 return
             found = None if word.quoted else _OPTION.fullmatch(word.text)
             name, value = (found[1], found[2]) if found else ("", None)
-            if not found and not word.quoted and not before_rest:
+            if not found and not word.quoted and not before_rest and "=" in word.text:
                 name, _, value = word.text.partition("=")
             param = known.get(name)
             if param is None:

@@ -38,6 +38,7 @@ class SignalDelivery(Stop, frozen=True, tag="signal"):
     address: int = 0
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown(signal_name(self.signal))
 
 
@@ -50,6 +51,7 @@ class GroupStop(Stop, frozen=True, tag="group"):
     signal: int
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown(f"group-stop {signal_name(self.signal)}")
 
 
@@ -60,6 +62,7 @@ class Interrupted(Stop, frozen=True, tag="interrupted"):
     """
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("interrupted")
 
 
@@ -67,6 +70,7 @@ class StepDone(Stop, frozen=True, tag="step"):
     """One instruction was executed (TRAP_TRACE).  Next: whatever the step was for."""
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("step")
 
 
@@ -84,6 +88,7 @@ class BreakpointHit(Stop, frozen=True, tag="breakpoint"):
     ids: tuple[int, ...] = ()
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         names = ",".join(str(number) for number in self.ids)
         return Shown(f"breakpoint {names}" if names else "at a breakpoint")
 
@@ -92,6 +97,7 @@ class SyscallStop(Stop, frozen=True, tag="syscall"):
     """Before or after a system call (the two look alike; only GET_SYSCALL_INFO or counting tells).  Next: PTRACE_SYSCALL."""
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("syscall-stop")
 
 
@@ -105,6 +111,7 @@ class ExecStop(Stop, frozen=True, tag="exec"):
     former: int = 0
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("exec")
 
 
@@ -120,6 +127,7 @@ class NewTask(Stop, frozen=True, tag="new-task"):
     tid: int
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown(f"{self.how} {self.tid}")
 
 
@@ -127,6 +135,7 @@ class Born(Stop, frozen=True, tag="born"):
     """The first stop of a task that was traced from birth (SIGSTOP, or an event-stop if its parent was seized)."""
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("born")
 
 
@@ -134,6 +143,7 @@ class VforkDone(Stop, frozen=True, tag="vfork-done"):
     """The vfork child has released its parent's memory.  Next: resume."""
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("vfork-done")
 
 
@@ -143,6 +153,7 @@ class ExitEvent(Stop, frozen=True, tag="exit-event"):
     code: int = 0
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown(f"exit-event status {self.code:#x}")
 
 
@@ -150,6 +161,7 @@ class ThreadEnded(Stop, frozen=True, tag="thread-ended"):
     """The thread that was being stepped has ended; the others are stopped.  Next: choose another thread."""
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("thread ended")
 
 
@@ -159,6 +171,7 @@ class Arrived(Stop, frozen=True, tag="arrived"):
     address: int
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown("arrived")
 
 
@@ -168,6 +181,7 @@ class OtherEvent(Stop, frozen=True, tag="event"):
     number: int
 
     def text(self) -> Shown:
+        """See `Stop.text`."""
         return Shown(f"event {self.number}")
 
 

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-import msgspec
-
 from tracedbg.kernel import refusals
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.regs import Registers
@@ -25,8 +23,7 @@ from tracedbg.model.views import BreakpointView, InferiorView, Report, TraceeSta
 from tracedbg.symbols.elf import check_program
 from tracedbg.symbols.engine import LiveSymbols, Symbols
 from tracedbg.symbols.source import SourceText
-from tracedbg.symbols.values import Frame
-from tracedbg.tracer import attaching, ops, running
+from tracedbg.tracer import attaching, edges, ops, running
 from tracedbg.tracer.plans import Plan
 from tracedbg.tracer.reply import Reply
 from tracedbg.tracer.thread import Tracer
@@ -36,32 +33,9 @@ from .output import ProgramTerminal
 from .places import Places
 from .settings import Settings
 from .startup import StartFiles, open_files, resolve
+from .stopped import Stopped
 
 R = TypeVar("R")
-
-
-class Stopped(msgspec.Struct, frozen=True):
-    """Where the program stands now; the answer of every command that let it run.
-
-    Args:
-        report: why it stopped or ended.
-        frame: the innermost frame; None when it has ended or nothing is known.
-        source: that frame's line.
-        new_frame: the frame is another one than before, so that it is worth naming.
-        note: one more line, such as a returned value.
-        moved_thread: another thread than before is in focus.
-        temporary: the breakpoint that was hit is gone with this hit.
-        mid_line: pc is not at the start of the line's code.
-    """
-
-    report: Report
-    frame: Frame | None = None
-    source: tuple[int, str] | None = None
-    new_frame: bool = True
-    note: str = ""
-    moved_thread: bool = False
-    mid_line: bool = False
-    temporary: bool = False
 
 
 class Program:
@@ -117,7 +91,8 @@ class Program:
         """
         if not self.alive:
             self._gone()
-            raise NotNow("the program is not being run", "start it with run, or attach to a process" if self.path else "name one with file, then run")
+            todo = "start it with run, or attach to a process" if self.path else "name one with file, then run"
+            raise NotNow("the program is not being run", todo)
         return self.pid
 
     def need_stopped(self) -> int:
@@ -274,7 +249,7 @@ class Program:
         view = self._tracer.view.inferior(pid)
         if view is not None and view.ended is None and not view.busy and view.stopped and self._waiters.all:
             self._tracer.log.publish(Note(f"process {pid} was killed while it was stopped"), lane="tracee", tid=pid)
-            self._tracer.start(running.bury, pid, pid)
+            self._tracer.start(edges.bury, pid, pid)
 
     def run(self, words: ProgramArgs | None = None, until: str = "", tty: str = "") -> Stopped:
         """Start the program under the usual policies.
@@ -289,7 +264,7 @@ class Program:
         if self.alive:
             self.kill()
         view = self.launch(None, tty)
-        report = self._await(running.first_stop, view.pid)
+        report = self._await(edges.first_stop, view.pid)
         self._trouble(report)
         self.new_image()
         if until == "entry":
@@ -314,7 +289,7 @@ class Program:
 
     def take_over(self, pid: int) -> Stopped:
         """Bring the usual policies to a process that was launched without them."""
-        report = self._await(running.first_stop, pid)
+        report = self._await(edges.first_stop, pid)
         self._trouble(report)
         self.new_image()
         return self.arrive(report)

@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from tracedbg import __version__
 from tracedbg.eventlog.log import EventLog
@@ -97,7 +98,7 @@ class Session:
         return sink
 
     # --- life -----------------------------------------------------------------------------------------------------------------
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         PokeHandler.acquire()
         # A thread that computes (rendering, symbols) would otherwise hold the tracer up for 5 ms at each stop.
         self._switch_interval = sys.getswitchinterval()

@@ -13,11 +13,12 @@ from tracedbg.model.stops import Arrived, Interrupted, StepDone
 from tracedbg.model.views import Report
 from tracedbg.symbols.disassembly import call_length, disassemble
 from tracedbg.symbols.values import Frame, Row
-from tracedbg.tracer import loops, ops, running
+from tracedbg.tracer import edges, loops, ops, running
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
-from .program import Program, Stopped
+from .program import Program
+from .stopped import Stopped
 
 _SEARCH = 64
 """Instructions to single-step within one line before breakpoints on the other lines take over: a loop on one line may be long."""
@@ -101,7 +102,7 @@ class Stepper:
         if end.report is not None and (end.report.ended is not None or end.report.stop is not None):
             return end.report
         if end.unfinished or end.report is not None:
-            return program.ask(running.halt, tid)
+            return program.ask(edges.halt, tid)
         return Report(pid, tid, Interrupted() if end.interrupted else StepDone())
 
     # --- lines ----------------------------------------------------------------------------------------------------------------

@@ -127,7 +127,8 @@ class Inferior:
             try:
                 self.memory = Memory(self.pid)
             except OSError as error:
-                raise TraceeGone(f"process {self.pid} has no memory any more", "it has ended; its status will tell", tid=self.pid) from error
+                text = f"process {self.pid} has no memory any more"
+                raise TraceeGone(text, "it has ended; its status will tell", tid=self.pid) from error
         return self.memory
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ within milliseconds.
 
 from __future__ import annotations
 
-
 import msgspec
 
 from tracedbg.kernel import procfs

@@ -9,7 +9,8 @@ from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitResult
 from tracedbg.model.errors import TraceeGone
-from tracedbg.model.events import LateNews, StatusReported, TraceeBorn, TraceeGone as GoneEvent, TraceePaused, TraceeStopped
+from tracedbg.model.events import LateNews, StatusReported, TraceeBorn, TraceePaused, TraceeStopped
+from tracedbg.model.events import TraceeGone as GoneEvent
 from tracedbg.model.ids import Pid, Source, Tid
 from tracedbg.model.names import PTRACE_OPTIONS
 from tracedbg.model.stops import AnyStop, Born, BreakpointHit, ExecStop, Interrupted, NewTask
@@ -99,7 +100,7 @@ def _stop(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, status: Wa
         tracee.newborn = False
         tracee.stop_asked = False
     if isinstance(stop, ExecStop):
-        replaced_image(pt, inferior, tracee, stop)
+        replaced_image(pt, inferior, tracee)
     if isinstance(stop, NewTask) and inferior.plan is None:
         _adopt_bare(pt, book, inferior, tracee, stop)
     kind = TraceeStopped if inferior.plan is None else TraceePaused
@@ -107,7 +108,7 @@ def _stop(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, status: Wa
     return inferior.pid, News(tracee.tid, status, stop)
 
 
-def replaced_image(pt: Ptrace, inferior: Inferior, survivor: Tracee, stop: ExecStop) -> None:
+def replaced_image(pt: Ptrace, inferior: Inferior, survivor: Tracee) -> None:
     """After an exec: one thread is left, the sites went with the old memory, and the former tid is gone without a report."""
     for tid in [tid for tid in inferior.tracees if tid != survivor.tid]:
         gone = inferior.tracees.pop(tid)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import ProgramStopped, TraceeResumed, TraceeStopped
@@ -354,58 +353,3 @@ def step_instruction(pt: Ptrace, book: Book, pid: int, tid: int, number: int | N
 def run_to(pt: Ptrace, book: Book, pid: int, tid: int, targets: tuple[int, ...], above: int = 0) -> Plan[Report]:
     """Let the program run until thread `tid` reaches one of the addresses with a stack pointer above `above`."""
     return (yield from Run(pt, book, the_inferior(book, pid), tid, targets, above).cont(None))
-
-
-def first_stop(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
-    """Wait for a launched program's exec stop; signals that come before it are passed on.
-
-    Returns:
-        The exec stop, or the end of a child that did not get that far.
-    """
-    inferior = book.inferior(pid)
-    if inferior is None:
-        raise NotNow("the program is not being run", "start it with run")
-    while True:
-        if inferior.ended is not None:
-            inferior.close()
-            return Report(pid, pid, None, inferior.ended)
-        tracee = inferior.tracees.get(Tid(pid))
-        if tracee is not None and tracee.stopped:
-            if isinstance(tracee.stop, ExecStop):
-                manage(pt, inferior)
-                return Report(pid, pid, tracee.stop)
-            let_run(pt, tracee, tracee.stop.signal if isinstance(tracee.stop, SignalDelivery) else 0)
-        yield Await()
-
-
-def halt(pt: Ptrace, book: Book, pid: int, tid: int) -> Plan[Report]:
-    """Stop a program that an interrupted loop left running, and report the interruption."""
-    inferior = the_inferior(book, pid)
-    yield from stop_all(pt, book, inferior)
-    if inferior.ended is not None:
-        inferior.close()
-        return Report(pid, pid, None, inferior.ended)
-    tracee = inferior.tracees.get(Tid(tid)) or next(iter(inferior.tracees.values()))
-    if isinstance(tracee.stop, Interrupted):
-        tracee.stepping = False
-    word = tracee.status.word if tracee.status is not None else 0
-    stop = tracee.unreported or Interrupted()
-    tracee.unreported = None
-    pt.log.publish(TraceeStopped(word, str(stop.text()), inferior.pid), lane="tracee", tid=tracee.tid)
-    return Report(pid, tracee.tid, stop)
-
-
-def bury(pt: Ptrace, book: Book, pid: int) -> Plan[Report | None]:
-    """A stopped program was killed from outside: take in its end."""
-    inferior = book.inferior(pid)
-    if inferior is None or inferior.ended is not None:
-        return None
-    while inferior.ended is None and inferior.tracees:
-        for tracee in list(inferior.tracees.values()):
-            if tracee.stopped:
-                let_run(pt, tracee)
-        yield Await(timeout=0.5)
-        if procfs.state(pid) == "":
-            break
-    inferior.close()
-    return Report(pid, pid, None, inferior.ended)

@@ -30,6 +30,8 @@ R = TypeVar("R")
 _P_ALL, _P_PID = 0, 1
 _WSTOPPED_AND_EXITED = WAIT_OPTIONS["WSTOPPED"] | WAIT_OPTIONS["WEXITED"]
 _EINTR = 4
+_FREE_S = 0.05
+"""How long a typed call waits for a waiter that has just taken a status or answered another call."""
 
 
 class Style(msgspec.Struct, frozen=True):
@@ -83,7 +85,7 @@ class Waiter:
         self._inbox: queue.SimpleQueue[_Ticket | Callable[[], None] | None] = queue.SimpleQueue()
         # Set by the tracer thread when it gives a ticket, cleared by the waiter when it is used up.
         # Under the lock: arming, using up a ticket and asking for a call may meet.
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self.armed = False
         self._ticket = _Ticket()
         self.busy = ""
@@ -145,7 +147,8 @@ class Waiter:
                 reply.set(value)
 
         with self._lock:
-            if self.armed or self.busy:
+            # Its last answer may be known a moment before it is free again.
+            if not self._lock.wait_for(lambda: not (self.armed or self.busy), _FREE_S):
                 doing = self.busy or self.style.text()
                 raise NotNow(f"{self.name} is in {doing}", "stop the program first, or use a thread of the bench: thread w1")
             self.busy = text
@@ -156,6 +159,7 @@ class Waiter:
     def _idle(self) -> None:
         with self._lock:
             self.busy = ""
+            self._lock.notify_all()
 
     def close(self) -> None:
         """End the thread and join it; any thread but its own."""
@@ -185,6 +189,7 @@ class Waiter:
                 return False
             # Before the status is handed over: the tracer may arm again at once.
             self.armed = False
+            self._lock.notify_all()
         if got.result is not None:
             self.taken += 1
             self._door.hand_over(got.result)
