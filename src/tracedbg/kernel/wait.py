@@ -102,11 +102,10 @@ class WaitDoor:
         """
         args = (pid, wait_options_text(options))
         with self.seat().taken() as allowed:
+            if not allowed:  # kicked before it began: no call was made, so none is told
+                return Waited(-1, _EINTR)
             entered = self._entered("wait4", args)
-            if allowed:
-                ret, errno, word = raw.wait4(pid, options)
-            else:
-                ret, errno, word = -1, _EINTR, 0
+            ret, errno, word = raw.wait4(pid, options)
             seq = self._returned("wait4", args, ret, errno, word if ret > 0 else None, None, entered)
         if ret <= 0:
             return Waited(ret, errno)
@@ -119,8 +118,10 @@ class WaitDoor:
         """waitid(idtype, id, &info, options, NULL) on the calling thread; with WNOWAIT nothing is taken, so nothing handed over."""
         args = (_TYPE_NAMES.get(idtype, idtype), ident, wait_options_text(options, waitid=True))
         with self.seat().taken() as allowed:
+            if not allowed:
+                return Waited(-1, _EINTR)
             entered = self._entered("waitid", args)
-            ret, errno, words = raw.waitid(idtype, ident, options) if allowed else (-1, _EINTR, (0, 0, 0))
+            ret, errno, words = raw.waitid(idtype, ident, options)
             info = ChildInfo(*words) if ret == 0 and words[1] else None
             seq = self._returned("waitid", args, ret, errno, None, info, entered)
         if info is None:

@@ -21,7 +21,7 @@ Addr = NewType("Addr", int)
 
 
 class Role(enum.Enum):
-    """What an actor is for.  One list for logs, recordings and screens (decision 15)."""
+    """What an actor is for.  One list for logs, recordings and screens."""
 
     REPL = "repl"
     TRACER = "tracer"
