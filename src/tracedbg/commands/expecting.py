@@ -14,9 +14,9 @@ import msgspec
 from tracedbg.lang.params import PatternText
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import Failed
-from tracedbg.model.events import CommandFinished, Detail, ExpectJudged, LineEntered, Record, UnknownEvent
+from tracedbg.model.events import CallReturned, CommandFinished, Detail, ExpectJudged, LineEntered, Record, UnknownEvent
 from tracedbg.model.text import Shown, visible
-from tracedbg.render.lines import line_of
+from tracedbg.render.lines import WAIT_CALLS, line_of
 from tracedbg.render.patterns import Pattern
 from tracedbg.session.session import Session
 
@@ -95,6 +95,8 @@ def expect(session: Session, pattern: Annotated[PatternText, "a lane, then words
 def then(session: Session, pattern: Annotated[PatternText, "a lane, then words that its line has in this order"]) -> Met:
     """Like `expect`, but the event must come after the one that the line before this one has met.
 
+    What comes after a request comes after its beginning: the program may act before the request has returned.
+
     In the kernel: nothing is called. The order is that in which the threads of tracedbg came to the log.
 
     Example: then w1 ptrace = -1 ESRCH
@@ -119,11 +121,22 @@ def _judge(session: Session, verb: str, text: str, *, since: int) -> Met:
     if found is None:
         return Met("", visible(f"not seen in {waited:.1f} s, as expected"))
     session.matched.add(found.seq)
-    session.matched_at = found.seq
+    session.matched_at = _when(found)
     session.variables.update(captured)
     line = candidate(found)
     assert line is not None, "only candidates match"
     return Met(found.lane, line, tuple(captured.items()), found.seq)
+
+
+def _when(record: Record) -> int:
+    """The place in the log after which the consequences of an event are to be found.
+
+    A request takes effect while it is being made: the tracee may have run and another thread may have told its end before the
+    requesting thread comes to the log again.  So what follows a call follows its beginning; a wait call takes effect when it returns.
+    """
+    event = record.event
+    instant = isinstance(event, CallReturned) and event.name not in WAIT_CALLS
+    return record.of if instant and record.of else record.seq
 
 
 def _wait(session: Session, pattern: Pattern, patience: float, since: int) -> tuple[Record | None, dict[str, str]]:
