@@ -10,7 +10,7 @@ import queue
 import threading
 from typing import TextIO
 
-from tracedbg.model.events import CommandFinished, Detail, LineEntered, ProgramOutput, ProgramStopped, Record, Warned, unpack
+from tracedbg.model.events import CommandFinished, Detail, LineEntered, Looked, ProgramOutput, ProgramStopped, Record, Warned, unpack
 from tracedbg.model.text import Shown, visible
 from tracedbg.render.lines import line_of
 from tracedbg.session.logview import LogView
@@ -33,9 +33,29 @@ class Lines:
 
     def __init__(self, view: LogView, *, times: bool, echo: bool) -> None:
         self.view, self.times, self.echo = view, times, echo
+        # The last call's line, and how often it came again since it was shown.
+        self._last = ("", "")
+        self._again = 0
 
     def of(self, record: Record) -> list[Pieces]:
-        """The lines of one record; none if it is not to be shown."""
+        """The lines of one record; none if it is not to be shown, or if it repeats the call before it."""
+        lines = self._fresh(record)
+        if not lines:
+            return []
+        call = (record.lane, lines[0][-1][1]) if isinstance(record.event, CallReturned) else ("", "")
+        if call[0] and call == self._last:
+            # A stop is looked at from several sides, each with the same request: one line and their number say as much.
+            self._again += 1
+            return []
+        self._last, again = call, self._again
+        self._again = 0
+        return [self._repeated(again), *lines] if again else lines
+
+    def _repeated(self, again: int) -> Pieces:
+        text = Shown(f"{'':{_LANE_WIDTH}} | ... {again} more of these")
+        return (("time", Shown(" " * 13)), ("hint", text)) if self.times else (("hint", text),)
+
+    def _fresh(self, record: Record) -> list[Pieces]:
         event = record.event
         if isinstance(event, LineEntered):
             if event.origin == "keyboard" or not self.echo:
@@ -48,19 +68,21 @@ class Lines:
             return lines
         if isinstance(event, ProgramOutput):
             return self._output(record, event)
-        if not self.view.wants(record) or (isinstance(event, ProgramStopped) and self.view.detail < Detail.DESK):
+        # What an answer says anyway is not said twice.
+        if not self.view.wants(record) or (isinstance(event, (ProgramStopped, Looked)) and self.view.detail < Detail.DESK):
             return []
         text = line_of(record)
         if text is None:
             return []
-        style = "warn" if isinstance(event, Warned) else "plain"
-        return [self._line(record, text, style)]
+        return [self._line(record, text, _style(event))]
 
     def _output(self, record: Record, event: ProgramOutput) -> list[Pieces]:
         text = unpack(event.data)
-        note = " (no newline yet)" if event.partial else ""
         body = visible(text.removesuffix(b"\n").removesuffix(b"\r"))
-        return [self._line(record, Shown(body + note), "plain")]
+        pieces = self._line(record, body, "plain")
+        if event.partial:
+            pieces = (*pieces, ("hint", Shown("(no newline yet)" if body.endswith(" ") else " (no newline yet)")))
+        return [pieces]
 
     def _line(self, record: Record, text: Shown, style: str) -> Pieces:
         lane = visible(record.lane)
@@ -73,10 +95,22 @@ class Lines:
         return tuple(pieces)
 
 
+_LOOKS = ("PTRACE_GET", "PTRACE_PEEK")
+
+
+def _style(event: object) -> str:
+    """A line's style: requests that only look are dimmed, so that those that change something stand out."""
+    if isinstance(event, CallReturned) and event.name == "ptrace" and str(event.args[0]).startswith(_LOOKS):
+        return "plain" if event.errno else "hint"
+    return "warn" if isinstance(event, Warned) else "plain"
+
+
 def _role(lane: str) -> str:
     """A style for a lane by its name alone: a log that is read back knows no threads."""
     if lane in ("repl", "tracer", "tracee", "kernel"):
         return lane
+    if lane in ("output", "control", "witness", "log"):
+        return "screen"
     return "waiter" if lane.startswith("waiter") else "bench"
 
 
