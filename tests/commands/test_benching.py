@@ -193,7 +193,7 @@ def test_a_wait_in_the_background_is_not_ended_by_an_interrupt_but_with_its_thre
             it.do("on w1 getpid")
         it.do("thread end w1")
         assert any(line.endswith("= -1 EINTR (Interrupted system call)") for line in it.events("w1"))
-        assert procfs.state(tid) == ""
+        until(lambda: procfs.state(tid) == "", "its task is gone")
 
 
 def test_session_ends_while_threads_sleep_in_wait_calls():

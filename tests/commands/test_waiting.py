@@ -162,8 +162,7 @@ def test_fifty_stops_while_waiters_come_and_go():
         it.do(f"file {build('loop')}")
         it.do("starti")
         for _ in range(50):
-            call = it.later("continue")
-            until(lambda: it.session.program.busy or not call.running, "it runs")
+            call = _running(it)
             it.do("waiter add extra")
             it.session.interrupt()
             it.do("waiter remove extra")

@@ -20,12 +20,12 @@ class Folded(NamedTuple):
     Args:
         lane: whose it is.
         text: the canonical line, or ``... N more`` for what was left out.
-        count: how many lines it stands for, 1 for an ordinary one.
+        times: how many lines it stands for, 1 for an ordinary one.
     """
 
     lane: str
     text: Shown
-    count: int = 1
+    times: int = 1
 
 
 class Fold:
