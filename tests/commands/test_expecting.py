@@ -118,7 +118,6 @@ def test_a_failure_tells_the_closest_event_and_the_window():
         with pytest.raises(ExpectationFailed) as found:
             it.do("expect w1 ptrace = -1 EPERM within 0.1s")
         assert [str(line) for line in found.value.details] == [
-            "expect w1 ptrace = -1 EPERM within 0.1s",
             "  waited 0.1 s; closest event: 4 of 5 words",
             "    w1  ptrace(PTRACE_CONT, 4242, 0, 0) = -1 ESRCH (No such process)",
             "  everything since the block began:",

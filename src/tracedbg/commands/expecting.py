@@ -55,7 +55,9 @@ class ExpectationFailed(Failed):
     """An expectation that was not met.
 
     Args:
-        details: what was seen instead, line by line.
+        what: the line and how it went, with the closest event.
+        todo: what to do next; empty where only the reader can tell.
+        details: what was seen instead, line by line, to be shown below the line itself.
     """
 
     def __init__(self, what: str, todo: str, details: tuple[Shown, ...]) -> None:
@@ -172,7 +174,7 @@ def _failure(session: Session, verb: str, pattern: Pattern, found: Record | None
         return ExpectationFailed(what, "it was not to come", tuple(_window(session)))
     best, score = _closest(session, pattern, since)
     what = f"{line}: waited {waited:.1f} s"
-    details: list[Shown] = [visible(line)]
+    details: list[Shown] = []
     if best is None:
         what += "; nothing has happened since the block began"
         details.append(visible(f"  waited {waited:.1f} s; nothing has happened since the block began"))

@@ -112,7 +112,7 @@ class Runner:
     def _failed(self, text: str, entered: int, error: TracedbgError, cause: BaseException | None = None) -> None:
         self._repeat = None
         self._session.last_error = (text, error)
-        lines: list[str] = []
+        lines = [str(line) for line in getattr(error, "details", ())]  # what an expectation saw instead
         if isinstance(error, BadSyntax) and error.column:
             lines = [text, " " * error.column + "^"]
         if cause is not None:
