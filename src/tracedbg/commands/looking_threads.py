@@ -163,17 +163,19 @@ def the_thread(session: Session, number: int) -> TraceeView:
     return found
 
 
-def select_thread(session: Session, number: int) -> Switched:
+def select_thread(session: Session, number: int | None) -> Switched | Said:
     """Put the focus on a thread and show where it stands: what `thread N` does.
 
     Args:
         session: whose program it is.
-        number: as in `info threads`.
+        number: as in `info threads`; None only tells which one is in focus.
 
     Raises:
         NotFound: there is no such thread.
         NotNow: nothing is being run, or that thread runs; the focus stays where it was.
     """
+    if number is None:
+        return current_thread(session)
     tracee = the_thread(session, number)
     if tracee.state is not TraceeState.STOPPED:
         raise NotNow(f"thread {number} is running", "interrupt stops the program")

@@ -53,15 +53,24 @@ class LetterFormatter(Formatter):
 
     def _scalar(self, value: drgn.Object, type_: drgn.Type) -> str:
         if type_.kind == _Kind.FLOAT:
-            # gdb shows the number without its fraction in the formats for integers.
+            if self._letter in "xzotdu":  # the bits, as gdb does; of a long double only ten bytes count
+                raw = self._bytes(value)[:10]
+                return number_text(int.from_bytes(raw, "little"), self._letter, len(raw), self.symbol)
             if self._letter in "fs" or abs(number := float(value.value_())) >= 1 << 63 or number != number:
                 return super()._scalar(value, type_)
-            return number_text(int(number), self._letter, type_.size, self.symbol)
+            return number_text(int(number), self._letter, type_.size, self.symbol)  # without its fraction
         if type_.kind not in _WHOLE or self._letter == "s":
             return super()._scalar(value, type_)
         bits = value.bit_field_size_
         size = drgn.sizeof(value.type_) if bits is None else (bits + 7) // 8
         return number_text(int(value.value_()), self._letter, size, self.symbol)
+
+    @staticmethod
+    def _bytes(value: drgn.Object) -> bytes:
+        # drgn has no long double of its own, but reads its bytes from memory.
+        if value.address_ is not None:
+            return bytes(value.prog_.read(value.address_, drgn.sizeof(value.type_)))
+        return bytes(value.to_bytes_())
 
     def _pointer(self, value: drgn.Object, type_: drgn.Type, top: bool) -> str:
         if self._letter == "s":

@@ -65,7 +65,8 @@ def _code_of_each(core: ProcessCore, activation: Activation) -> dict[str, int]:
             if row.high == row.low:
                 continue
             try:
-                names = core.program.stack_trace_from_pcs([row.low])[-1].locals()
+                # drgn takes these addresses for return addresses, and looks at the byte before.
+                names = core.program.stack_trace_from_pcs([row.low + 1])[-1].locals()
             except (LookupError, ValueError, drgn.BadDataError):
                 continue
             for name in set(names):
