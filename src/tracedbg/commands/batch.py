@@ -6,12 +6,12 @@ non-zero.  Imports nothing of the prompt.
 
 from __future__ import annotations
 
-import queue
+import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Iterable
-from types import FrameType
 from typing import Self
 
 from tracedbg.model.errors import NotFound
@@ -22,6 +22,9 @@ from .screen import PlainScreen
 
 OK, FAILED, USAGE, INTERNAL = 0, 1, 2, 3
 """Exit statuses: all went well; a command or an expectation failed; the command line was wrong; a defect of tracedbg."""
+
+_AGAIN_S = 0.05
+"""How soon the end of a script is asked for again, until it has come."""
 
 
 def script_lines(path: str) -> list[str]:
@@ -40,43 +43,55 @@ def script_lines(path: str) -> list[str]:
 
 
 class Interrupts:
-    """Ctrl-C and SIGTERM while a script runs.
+    """Ctrl-C, SIGTERM and SIGHUP while a script runs.
 
-    A signal handler may run in the middle of anything, so it only leaves a note; a thread of its own acts on it.
+    The C handler of the interpreter writes each signal's number into a pipe (signal.set_wakeup_fd), and a thread of its own acts on
+    it.  A handler in Python would not do: it runs on the main thread only when that thread is back in Python code, and a signal
+    that comes right before the main thread goes to sleep on a lock does not wake it.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._notes: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="signals", daemon=True)
         self._former: dict[int, object] = {}
+        self._former_fd = -1
+        self._read = self._write = -1
         self.ending = 0
         self._count = 0
 
     def __enter__(self) -> Self:
+        self._read, self._write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._write, False)
         self._thread.start()
+        self._former_fd = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._former[number] = signal.signal(number, self._note)
+            self._former[number] = signal.signal(number, lambda _number, _frame: None)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, former in self._former.items():
             signal.signal(number, former)  # type: ignore[arg-type]  # what signal.signal itself returned
-        self._notes.put(0)
+        signal.set_wakeup_fd(self._former_fd)
+        os.write(self._write, b"\0")
         self._thread.join()
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self._notes.put(number)
+        for fd in (self._read, self._write):
+            os.close(fd)
 
     def _serve(self) -> None:
-        while (number := self._notes.get()) != 0:
-            if number == signal.SIGINT:
+        while (number := self._next()) != 0:
+            if number == signal.SIGINT and not self.ending:
                 self._count += 1
                 if self._session.interrupt(gently=True) and self._count < 4:
                     continue
             # Nothing to interrupt, or asked to end: end the script, and whatever it waits for.
-            self.ending = number
+            self.ending = self.ending or number
             self._session.abandon()
+
+    def _next(self) -> int:
+        """The next signal; while the script is being ended the same one again and again, for what began a moment later."""
+        if self.ending and not select.select([self._read], [], [], _AGAIN_S)[0]:
+            return self.ending
+        return os.read(self._read, 1)[0]
 
 
 def run_script(
