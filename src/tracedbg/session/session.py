@@ -223,9 +223,9 @@ class Session:
         seat.welcome()
         self.bench.kick_foreground()
         self._give_up()
-        view = self.program.view
-        if view is not None and view.busy:
-            self.tracer.cancel(view.pid, "tracedbg is ending")
+        # Not asked of the view: a plan that has just begun is on the desk already and not yet in the view.
+        if self.program.pid:
+            self.tracer.cancel(self.program.pid, "tracedbg is ending")
 
     def begins(self, name: str) -> None:
         """A command is about to run: after an `expect` or `then` the first other one begins a new block."""
