@@ -58,32 +58,36 @@ class Spawned(msgspec.Struct):
     Args:
         pid: of the child.
         pipe: read end, non-blocking; -1 once read to its end.
+        told: what it has told up to now.
     """
 
     pid: Pid
     pipe: int
+    told: list[tuple[str, int, bool]] = []
 
     def trouble(self) -> list[tuple[str, int, bool]]:
         """What the child reported so far: `(stage, errno, fatal)`; never blocks.
 
         A signal may stop the traced child before its exec, so nobody may wait here for the end of the pipe.
         """
-        found: list[tuple[str, int, bool]] = []
-        if self.pipe < 0:
-            return found
-        try:
-            data = os.read(self.pipe, 64)
-        except BlockingIOError:
-            return found
-        if not data:
-            self.close()
-        for at in range(0, len(data) - 1, 2):
-            stage = data[at] & ~_FATAL
-            found.append((STAGES[stage], data[at + 1], bool(data[at] & _FATAL)))
-        return found
+        if self.pipe >= 0:
+            try:
+                data = os.read(self.pipe, 64)
+            except BlockingIOError:
+                return self.told
+            for at in range(0, len(data) - 1, 2):
+                stage = data[at] & ~_FATAL
+                self.told.append((STAGES[stage], data[at + 1], bool(data[at] & _FATAL)))
+            if not data:
+                self._shut()
+        return self.told
 
     def close(self) -> None:
-        """Close the pipe."""
+        """Close the pipe; what the child has written stays known, also when it has ended meanwhile."""
+        self.trouble()
+        self._shut()
+
+    def _shut(self) -> None:
         if self.pipe >= 0:
             os.close(self.pipe)
             self.pipe = -1
