@@ -114,4 +114,3 @@ def run_script(
     if session.failure is not None:
         return INTERNAL
     return status
-
