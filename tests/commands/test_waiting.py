@@ -65,6 +65,7 @@ def test_woken_in_vain_is_counted_in_the_queue():
         """)
         # Both selectors fit, so the stop wakes both, and one of them finds nothing.
         for _ in range(3):
+            now = it.session.log.last
             it.script("""
                 on w2 wait4 $tracee __WALL &
                 expect w2 asleep do_wait
@@ -72,7 +73,9 @@ def test_woken_in_vain_is_counted_in_the_queue():
                 expect <winner:w1|w2> wait4 = $tracee stopped SIGUSR1
             """)
             loser = "w2" if it.session.variables["winner"] == "w1" else "w1"
-            it.wait_for(loser, "woken")
+            it.wait_for(loser, "woken", since=now)
+            tid = it.session.thread_tid(loser) or 0
+            until(lambda tid=tid: asleep(tid), "the loser asleep again")
             queue = {each.name: each for each in it.do("info waitqueue").sleepers}
             assert queue[loser].woken >= 1
             assert it.session.variables["winner"] not in queue
