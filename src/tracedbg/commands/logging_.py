@@ -109,7 +109,7 @@ def log(
 
 
 def _options(words: tuple[str, ...], detail: str | None) -> tuple[tuple[str, ...], str | None]:
-    """`--detail LEVEL` behind the lanes is as good as before them."""
+    """`--detail LEVEL` behind the lanes is as good as before them, and a level's name alone is enough."""
     rest = list(words)
     for place, word in enumerate(rest):
         name, equals, value = word.partition("=")
@@ -121,6 +121,10 @@ def _options(words: tuple[str, ...], detail: str | None) -> tuple[tuple[str, ...
         detail = ChoiceType("LEVEL", *LEVELS).parse(value)
         del rest[place : place + taken]
         break
+    if detail is None:
+        # `log quiet` is what one types: no lane has the name of a level.
+        detail = next((word for word in rest if word in LEVELS), None)
+        rest = [word for word in rest if word != detail]
     return tuple(rest), detail
 
 

@@ -10,7 +10,18 @@ import queue
 import threading
 from typing import TextIO
 
-from tracedbg.model.events import CommandFinished, Detail, LineEntered, Looked, ProgramOutput, ProgramStopped, Record, Warned, unpack
+from tracedbg.model.events import (
+    CallReturned,
+    CommandFinished,
+    Detail,
+    LineEntered,
+    Looked,
+    ProgramOutput,
+    ProgramStopped,
+    Record,
+    Warned,
+    unpack,
+)
 from tracedbg.model.text import Shown, visible
 from tracedbg.render.lines import line_of
 from tracedbg.session.logview import LogView
