@@ -25,7 +25,7 @@ class Real(Screen):
         """What stands behind the last echo of `line`, rows joined by newlines; empty while it was not taken."""
         return self.text.rpartition(f"{PROMPT}{line}\n")[2] if f"{PROMPT}{line}\n" in self.text else ""
 
-    def say(self, line: str, wanted: str | Callable[[str], Any], deadline: float = 20.0) -> str:
+    def say(self, line: str, wanted: str | Callable[[str], Any], deadline: float = 8.0) -> str:
         """Type a line and wait until what follows it holds `wanted`; returns what follows."""
         count = self.text.count(f"{PROMPT}{line}\n")
         self.type(line + "\n")

@@ -36,6 +36,10 @@ class Context:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def __getattr__(self, name: str) -> object:
+        """Rows of the table are asked whether they make sense now, and ask the session about its program, waiters, bench ..."""
+        return getattr(self._session, name)
+
     def variable(self, name: str) -> str | None:
         """The value of `$name`."""
         return self._session.variable(name)

@@ -5,15 +5,12 @@ Handlers run at once, also while the program runs; they print nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
-from tracedbg.kernel import terminal
 from tracedbg.lang.grammar import parse
 from tracedbg.lang.params import Rest
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import NotHere
-from tracedbg.model.events import ProgramStopped
 from tracedbg.session.session import Session
 from tracedbg.session.stopped import Stopped
 from tracedbg.tracer import running
@@ -59,27 +56,13 @@ def fg(session: Session) -> StopTold | Said:
     """
     program = session.program
     program.need_process()
-    if session.keyboard is None or session.terminal.pty is None:
+    if session.keyboard is None:
         raise NotHere("there is no keyboard to hand over here", "input TEXT types for the program")
-    pty = session.terminal.pty
+    if session.terminal.pty is None:
+        raise NotHere("the program has no terminal of ours", "type where it runs, or start it with run, without --tty")
     if program.busy:
-        since = session.log.last
-
-        def wait() -> None:
-            session.log.until(lambda record: isinstance(record.event, ProgramStopped), 1e9, since=since)
-
-        during: Callable[[], object] = wait
-    else:
-        tid = program.need_stopped()
-
-        def go() -> Stopped:
-            return program.proceed(running.cont, tid)
-
-        during = go
-    terminal.set_foreground_modes(pty, on=True)
-    try:
-        found = session.keyboard(during)
-    finally:
-        if session.terminal.pty is pty:
-            terminal.set_foreground_modes(pty, on=False)
+        session.keyboard(None)
+        return Said(())
+    tid = program.need_stopped()
+    found = session.keyboard(lambda: program.proceed(running.cont, tid))
     return StopTold(found) if isinstance(found, Stopped) else Said(())

@@ -113,7 +113,7 @@ def modes(pty: Pty) -> TtyModes:
     return _as_modes(_attributes(pty))
 
 
-def set_foreground_modes(pty: Pty, *, on: bool) -> None:
+def set_foreground_modes(pty: Pty, *, on: bool, echo: bool = True) -> None:
     """Hand the terminal to a person, or take it back.
 
     Off takes ECHO and OPOST away and remembers what they were.  On gives back exactly what was taken, unless the program has
@@ -123,6 +123,8 @@ def set_foreground_modes(pty: Pty, *, on: bool) -> None:
     Args:
         pty: the program's terminal.
         on: true for the foreground.
+        echo: false to leave ECHO off for somebody who is asked for a password.  The modes cannot tell: a program that turned ECHO
+            off in the background found it off already.  That ISIG is off as well (getpass(3) turns off both) is taken as a sign.
 
     Raises:
         KernelRefused: the pty is closed.
@@ -132,7 +134,8 @@ def set_foreground_modes(pty: Pty, *, on: bool) -> None:
         before, pty.background = pty.background, None
         if before is None or before.canonical != _as_modes(attributes).canonical:
             return
-        attributes[_LFLAG] |= termios.ECHO if before.echo else 0
+        secret = not echo or before.signals != _as_modes(attributes).signals
+        attributes[_LFLAG] |= termios.ECHO if before.echo and not secret else 0
         attributes[_OFLAG] |= termios.OPOST if before.opost else 0
     else:
         if pty.background is None:

@@ -7,6 +7,7 @@ ptrace request and takes no status.
 from __future__ import annotations
 
 import os
+import re
 import select
 import threading
 import time
@@ -22,6 +23,7 @@ _PARTIAL_S = 0.05
 """A line without its newline is shown after this long."""
 _LINE_LIMIT = 4096
 """Bytes after which a line is shown even if it goes on."""
+_SECRET = re.compile(rb"(?i)\b(password|passphrase|passcode|secret|pin)\b[^\n]*$")
 
 
 class ProgramTerminal:
@@ -40,6 +42,7 @@ class ProgramTerminal:
         self._pidfd = -1
         self._on_death: Callable[[int], None] = lambda _pid: None
         self._buffer = b""
+        self._unfinished = b""
         self._since = 0.0
         self._closing = False
         self._raw_to: Callable[[bytes], None] | None = None
@@ -56,6 +59,7 @@ class ProgramTerminal:
         with self._lock:
             self._flush()
             old, self._pty = self._pty, pty
+            self._unfinished = b""
             if old is not None:
                 old.close()
             if not self._started:
@@ -133,6 +137,12 @@ class ProgramTerminal:
             with self._lock:
                 self._take()
 
+    @property
+    def asks_for_a_secret(self) -> bool:
+        """The line that the program has not finished looks like a question for a password; any thread."""
+        with self._lock:
+            return bool(_SECRET.search(self._unfinished + self._buffer))
+
     def flush(self) -> None:
         """Show an unfinished line now."""
         with self._lock:
@@ -208,11 +218,13 @@ class ProgramTerminal:
                 if not newline:
                     line, rest = line[:_LINE_LIMIT], line[_LINE_LIMIT:]
                 self._publish(line + newline, partial=False)
+                self._unfinished = b""
                 self._buffer, self._since = rest, time.monotonic()
 
     def _flush(self) -> None:
         if self._buffer:
             self._publish(self._buffer, partial=True)
+            self._unfinished = (self._unfinished + self._buffer)[-_LINE_LIMIT:]
             self._buffer = b""
 
     def _publish(self, data: bytes, *, partial: bool) -> None:

@@ -69,7 +69,9 @@ class Session:
         self.matched: set[int] = set()
         self.last_error: tuple[str, TracedbgError] | None = None
         # Set once by a front end that has a keyboard to hand over.
-        self.keyboard: Callable[[Callable[[], object]], object] | None = None
+        # Called on the thread of the command `fg`: lends the keyboard while a function lets the program run (its value comes back), or
+        # with None until the running program's next stop; Ctrl-] takes the keyboard back earlier.
+        self.keyboard: Callable[[Callable[[], object] | None], object] | None = None
         # Any thread; replaced whole.
         self.failure: BaseException | None = None
         self.expecting = False

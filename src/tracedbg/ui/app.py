@@ -109,8 +109,7 @@ class Terminal:
         self._size = (0, 0)
         self.on_resize: Callable[[int, int], None] | None = None
         """Told (columns, rows) on the UI thread at the first frame and after each change: the program's terminal follows ours."""
-        # Set once, read by any thread:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # set once, read by any thread
         # Under the lock:
         self._lock = threading.Lock()
         self._wanted: deque[_Leave] = deque()
@@ -230,6 +229,9 @@ class Terminal:
         """End the running application if somebody asked for something that it cannot do itself."""
         app = self._current
         if app is None or app.future is None or app.future.done():
+            if self._handover is not None and _Leave.QUIT in self._wanted:  # SIGTERM while the program has the keyboard
+                self._handover.closed()
+                self._handover.finish()
             return
         with self._lock:
             leave = self._wanted.popleft() if self._wanted else None
@@ -380,6 +382,7 @@ class Terminal:
         """Pass bytes both ways until somebody sets the handover's stop."""
         handover = self._handover
         assert handover is not None, "the application was left for fg without a handover"
+        self._flow.drain()
         self._output.write_raw("the keyboard goes to the program; Ctrl-] comes back\r\n")
         self._output.flush()
         # prompt_toolkit listens for it only while an application runs.

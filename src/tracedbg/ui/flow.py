@@ -99,12 +99,20 @@ class Flow:
         self.detach()
         self._pump.on_lines(None)
         self._loop = None
-        until = time.monotonic() + _DRAIN_SECONDS
-        while (self._pump.waiting() or self._missed.waiting()) and time.monotonic() < until:
-            self._write_plain(self._take())
+        self._drain()
         left = self._pump.waiting() + self._missed.waiting()
         if left:
             self._write_plain([gap_line(left)])
+
+    def drain(self) -> None:
+        """While no application is on the ordinary screen: show what waits, so that it stands before what comes next."""
+        if not self.held and not self._split:
+            self._drain()
+
+    def _drain(self) -> None:
+        until = time.monotonic() + _DRAIN_SECONDS
+        while (self._pump.waiting() or self._missed.waiting()) and time.monotonic() < until:
+            self._write_plain(self._take())
 
     def hold(self, on: bool) -> None:
         """Freeze the flow, or let it go on."""

@@ -9,15 +9,27 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from tracedbg.commands.runner import CommandThreads, Runner
 from tracedbg.commands.screen import Lines
 from tracedbg.commands.table import all_commands
+from tracedbg.eventlog.sinks import CallbackSink
 from tracedbg.kernel import terminal as tty
 from tracedbg.lang.complete import complete, validate
 from tracedbg.model.errors import TracedbgError
-from tracedbg.model.events import CommandFinished, Detail, LineEntered, Record
+from tracedbg.model.events import (
+    CommandFinished,
+    Detail,
+    LineEntered,
+    ProgramStopped,
+    Record,
+    ThreadAsleep,
+    ThreadWoken,
+    TraceeGone,
+    TraceeResumed,
+    TraceeStopped,
+)
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.session import Session
@@ -25,7 +37,11 @@ from tracedbg.session.session import Session
 from .host import Candidate, StyledLine
 from .pump import Pump
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from .foreground import Foreground
+
+_MOVES = (ProgramStopped, ThreadAsleep, ThreadWoken, TraceeGone, TraceeResumed, TraceeStopped)
+"""Events after which the toolbar says something else."""
 
 
 class SessionHost:
@@ -62,6 +78,10 @@ class SessionHost:
         keep = isinstance(record.event, (CommandFinished, LineEntered))
         for pieces in self._lines.of(record):
             self._pump.put(pieces, keep=keep)
+        if isinstance(record.event, _MOVES):
+            # Most of them are drawn, and a frame draws the toolbar too; but not with `log off`, or in a lane that is not shown.
+            for callback in self._callbacks:
+                callback()
 
     def say(self, style: str, text: str) -> None:
         """One line of our own."""
@@ -172,7 +192,7 @@ def run_interactive(events: str, detail: Detail, program: list[str], lines: list
         host = SessionHost(session, pump, _columns)
         host.start()
         if program:
-            host.say("note", f"{session.program.path}: run starts it, break FUNCTION stops it, help explains")
+            host.say("note", f"{os.path.basename(session.program.path)}: run starts it, break FUNCTION stops it, help explains")
         else:
             host.say("note", "tracedbg: file PROGRAM chooses one, help explains, tracedbg tour shows the idea")
         for text, _ in lines:
@@ -187,7 +207,7 @@ def run_interactive(events: str, detail: Detail, program: list[str], lines: list
 
             terminal = Terminal(host, pump)
             host.leave = terminal.leave
-            session.keyboard = lambda during: _with_keyboard(session, terminal, during)
+            session.keyboard = lambda during: _lend_keyboard(session, terminal, during)
             terminal.on_resize = lambda columns, rows: _resize(session, columns, rows)
             terminal.run()
         failed = session.failure is not None
@@ -212,12 +232,10 @@ def _resize(session: Session, columns: int, rows: int) -> None:
             pass  # it has just been closed
 
 
-def _with_keyboard(session: Session, terminal: object, during: Callable[[], R]) -> R:
-    """Run `during` on this thread while the keyboard belongs to the program; Ctrl-] takes it back earlier."""
-    from .app import Terminal
+def _lend_keyboard(session: Session, terminal: Foreground, during: Callable[[], object] | None) -> object:
+    """See `Session.keyboard`."""
     from .foreground import run_foreground
 
-    assert isinstance(terminal, Terminal)
     stop = threading.Event()
 
     def register(shown: Callable[[bytes], None]) -> Callable[[], None]:
@@ -227,11 +245,31 @@ def _with_keyboard(session: Session, terminal: object, during: Callable[[], R]) 
     def write(data: bytes) -> None:
         session.terminal.send(data, show=False)
 
-    stay = threading.Thread(target=run_foreground, args=(terminal, write, register, stop), name="foreground", daemon=True)
-    stay.start()
+    def stay() -> None:
+        pty = session.terminal.pty
+        if pty is None:
+            return
+        tty.set_foreground_modes(pty, on=True, echo=not session.terminal.asks_for_a_secret)
+        try:
+            run_foreground(terminal, write, register, stop)
+        finally:
+            if session.terminal.pty is pty:
+                tty.set_foreground_modes(pty, on=False)
+
+    if during is None:
+        watch = CallbackSink(lambda record: stop.set() if isinstance(record.event, ProgramStopped) else None, Detail.QUIET)
+        session.log.attach(watch)
+        try:
+            if session.program.busy:  # asked with the watch in place: a stop is seen by one or the other
+                stay()
+        finally:
+            session.log.detach(watch)
+        return None
+    staying = threading.Thread(target=stay, name="foreground", daemon=True)
+    staying.start()
     try:
         return during()
     finally:
         session.terminal.drain()
         stop.set()
-        stay.join()
+        staying.join()
