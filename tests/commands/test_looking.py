@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.looking_tools import from_gdb, normal, stopped_at
+from tests.commands.looking_tools import Looker, from_gdb, normal, stopped_at
 from tests.programs import build, line_of
 from tracedbg.model.errors import BadArgument, NotFound, NotNow
 from tracedbg.session.session import Session
@@ -106,11 +106,10 @@ def test_info_frame_agrees_with_the_stack() -> None:
 
 
 def test_no_process_and_no_debug_information_are_said() -> None:
-    with Session() as session, pytest.raises(NotNow):
-        from tests.commands.looking_tools import Looker
-
+    with Session() as session:
         session.program.file(str(build("fact")))
-        Looker(session).do("bt")
+        with pytest.raises(NotNow):
+            Looker(session).do("bt")
     with stopped_at(build("structs", "-O0", "-s"), "printf@plt") as at:
         assert at.say("info locals") == ["No symbol table info available."]
         assert all(line.startswith("#") for line in at.say("bt"))

@@ -14,27 +14,32 @@ from tracedbg.session.session import Session
 pytestmark = pytest.mark.needs("ptrace", "cc", "x86-64", "drgn")
 
 _EXAMINED = [
-    "x/4xw $sp", "x/8xb $sp", "x/3dw $rbp-24", "x/3ug $sp+8", "x/2tb &calls", "x/4ob &calls", "x/2zh &calls", "x/3cb main", "x/2ag $rbp",
-    "x/2fg $sp", "x/2xw &calls", "x/2xw main", "x/2xg main+4", "x", "x/s (char *)main + 100000000", "x/2dw &calls", "x/-2xw $sp+8",
+    "x/4xw $sp", "x/8xb $sp", "x/3dw $rbp-24", "x/3ug $sp+8", "x/2tb &calls", "x/4ob &calls", "x/2zh &calls", "x/3cb main",
+    "x/2ag $rbp", "x/2fg $sp", "x/2xw &calls", "x/2xw main", "x/2xg main+4", "x", "x/s (char *)main + 100000000",
+    "x/2dw &calls", "x/-2xw $sp+8",
 ]  # fmt: skip
 _PRINTED = [
-    "p n", "p/x n", "p/o n", "p/t n", "p/z n", "p/c 65", "p/d -1", "p/u -1", "p/x -1", "p $sp", "p $sp+8", "p $rip", "p $eflags", "p $eax",
-    "p &calls", "p calls", "p n+1", "p n*3-1", "p 7/2", "p -7/2", "p n==5", "p n>5 || n==5", "p (char)65", "p *&n", "p (long)n << 40", "p !n",
-    "p ~n", "p 'A'", "p calls = 7", "p calls", "p/x (short)-1",
+    "p n", "p/x n", "p/o n", "p/t n", "p/z n", "p/c 65", "p/d -1", "p/u -1", "p/x -1", "p $sp", "p $sp+8", "p $rip",
+    "p $eflags", "p $eax", "p &calls", "p calls", "p n+1", "p n*3-1", "p 7/2", "p -7/2", "p n==5", "p n>5 || n==5",
+    "p (char)65", "p *&n", "p (long)n << 40", "p !n", "p ~n", "p 'A'", "p calls = 7", "p calls", "p/x (short)-1",
 ]  # fmt: skip
 _STRUCTS = [
-    "p *node", "p/x *node", "p box", "p grid", "p/x grid", "p many", "p/d text", "p letter", "p/x letter", "p colour", "p/d colour", "p bits",
-    "p word", "p real", "p ratio*2", "p/x real", "p/d ratio", "p/c ratio", "p/x precise", "p precise", "p/f count", "p/s text", "p node->name", "p *node->next", "p node->next->where.x", "p grid[1][2]", "p *grid@2", "p global_node.tag",
-    "p &grid[1]", "p nowhere", "p null", "p function", "p blank", "p sizeof(int)", "whatis *node", "whatis grid", "whatis node->where",
-    "ptype struct point", "ptype node->where", "ptype int", "ptype box_t", "whatis box", "x/s node->name", "x/2s greeting", "x/2dw grid",
-    "x/3dw many", "x/2c text", "p table[1]+table[2]", "p table+1", "p *(table+1)", "p per_thread",
+    "p *node", "p/x *node", "p box", "p grid", "p/x grid", "p many", "p/d text", "p letter", "p/x letter", "p colour",
+    "p/d colour", "p bits", "p word", "p real", "p ratio*2", "p/x real", "p/d ratio", "p/c ratio", "p/x precise", "p precise",
+    "p/f count", "p/s text", "p node->name", "p *node->next", "p node->next->where.x", "p grid[1][2]", "p *grid@2",
+    "p global_node.tag", "p &grid[1]", "p nowhere", "p null", "p function", "p blank", "p sizeof(int)", "whatis *node",
+    "whatis grid", "whatis node->where", "ptype struct point", "ptype node->where", "ptype int", "ptype box_t", "whatis box",
+    "x/s node->name", "x/2s greeting", "x/2dw grid", "x/3dw many", "x/2c text", "p table[1]+table[2]", "p table+1",
+    "p *(table+1)", "p per_thread",
 ]  # fmt: skip
 _NOT_YET = {"p *grid@2", "p sizeof(int)", "x/s (char *)main + 100000000"}
 """gdb can, we say what we cannot."""
 
 
 @pytest.mark.needs("gdb")
-@pytest.mark.parametrize(("program", "place", "commands"), [("fact", "fact", _EXAMINED), ("fact", "fact", _PRINTED), ("structs", "", _STRUCTS)])
+@pytest.mark.parametrize(
+    ("program", "place", "commands"), [("fact", "fact", _EXAMINED), ("fact", "fact", _PRINTED), ("structs", "", _STRUCTS)]
+)
 def test_values_and_memory_as_gdb_shows_them(program: str, place: str, commands: list[str]) -> None:
     binary = build(program)
     place = place or f"structs.c:{line_of('structs', 'stop here')}"
@@ -68,10 +73,13 @@ def test_values_are_typed_and_numbered() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["p nosuch", "p n +", "p (n", "p n n", "p 1/0", "p $nosuch", "p *n", "p n.x", "p", "p/4 n", "x/xw nosuch", "x/xw n.x", "x/0x $sp", "x/999999999x $sp",
-     "x/-2s $sp", "set var n", "set var n = nosuch", "set var 5 = 5", "set $nosuch = 1", "set {int} $sp = 99999999999", "info registers nosuch",
-     "disassemble 0", "disassemble main,+0", "disassemble main,main", "whatis struct nosuch", "ptype nosuch", "info symbol 0", "info line nosuch.c:1",
-     "list nosuch", "list 900", "list 5,2", "info address nosuch", "info functions ("],
+    [
+        "p nosuch", "p n +", "p (n", "p n n", "p 1/0", "p $nosuch", "p *n", "p n.x", "p", "p/4 n", "x/xw nosuch", "x/xw n.x",
+        "x/0x $sp", "x/999999999x $sp", "x/-2s $sp", "set var n", "set var n = nosuch", "set var 5 = 5", "set $nosuch = 1",
+        "set {int} $sp = 99999999999", "info registers nosuch", "disassemble 0", "disassemble main,+0",
+        "disassemble main,main", "whatis struct nosuch", "ptype nosuch", "info symbol 0", "info line nosuch.c:1",
+        "list nosuch", "list 900", "list 5,2", "info address nosuch", "info functions (",
+    ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_clear_line(line: str) -> None:
     with stopped_at(build("fact"), "fact") as at:
@@ -161,7 +169,9 @@ def test_registers_as_gdb_shows_them() -> None:
 
 
 @pytest.mark.needs("gdb")
-@pytest.mark.parametrize("command", ["disassemble", "disassemble /r", "disassemble /s main", "disassemble fact,+20", "x/6i $pc", "x/3i main"])
+@pytest.mark.parametrize(
+    "command", ["disassemble", "disassemble /r", "disassemble /s main", "disassemble fact,+20", "x/6i $pc", "x/3i main"]
+)
 def test_machine_code_as_gdb_shows_it(command: str) -> None:
     binary = build("fact")
     theirs = from_gdb(binary, "fact", [command])[0]

@@ -29,9 +29,10 @@ def test_list_goes_on_back_and_around_the_current_line() -> None:
         assert at.do("list").text == first.text
         after = at.do("list")
         assert after.text[0][0] == here + 5
+        while after.text[-1][0] < len(text):
+            after = at.do("list")
         with pytest.raises(NotFound, match="out of range"):
-            for _ in range(9):
-                at.do("list")
+            at.do("list")
         assert at.do("list 1").text[0][0] == 1
         with pytest.raises(NotFound, match="start of"):
             at.do("list -")
@@ -40,7 +41,8 @@ def test_list_goes_on_back_and_around_the_current_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "first", "last"), [("list 10,12", 10, 12), ("list 10,", 10, 19), ("list ,20", 11, 20), ("list fact.c:10", 5, 14), ("list 3", 1, 10)]
+    ("line", "first", "last"),
+    [("list 10,12", 10, 12), ("list 10,", 10, 19), ("list ,20", 11, 20), ("list fact.c:10", 5, 14), ("list 3", 1, 10)],
 )
 def test_list_takes_lines_and_ranges(line: str, first: int, last: int) -> None:
     with stopped_at(build("fact"), "fact") as at:

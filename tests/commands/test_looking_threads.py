@@ -101,7 +101,8 @@ def test_facts_about_the_process() -> None:
 def test_a_program_that_is_gone_is_said() -> None:
     with stopped_at(build("fact"), "fact") as at:
         at.session.program.kill()
-        for line in ("info threads", "info proc", "info proc mappings", "info sharedlibrary", "info program", "thread 1", "thread apply all bt", "bt"):
+        facts = ("info threads", "info proc", "info proc mappings", "info sharedlibrary", "info program")
+        for line in (*facts, "thread 1", "thread apply all bt", "bt"):
             with pytest.raises(NotNow):
                 at.do(line)
         assert at.say("info inferiors")[1].split()[:3] == ["*", "1", "<null>"]

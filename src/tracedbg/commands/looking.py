@@ -18,7 +18,7 @@ from tracedbg.model.errors import BadArgument, NotFound, TracedbgError
 from tracedbg.model.text import Shown, visible
 from tracedbg.symbols.values import Frame, Variable
 
-from .drawing import INDENT, frame_line, location, shows_address, source_line, variable_line
+from .drawing import INDENT, frame_line, shows_address, source_line, variable_line
 
 if TYPE_CHECKING:
     from tracedbg.session.session import Session
@@ -382,8 +382,3 @@ def info_args(session: Session) -> Variables:
     regs = stopped_registers(session)
     found = _variables(session, regs, selected_frame(session, regs), arguments=True)
     return Variables(found or (), arguments=True, known=found is not None)
-
-
-def place_words(frame: Frame) -> Shown:
-    """Where a frame is, in a few words, for tables."""
-    return location(frame)

@@ -80,7 +80,7 @@ class ProcessCore(Core):
         self._executable: list[tuple[int, int]] | None = None
         self._libraries_wanted: set[str] = set()
         self._unmapped: set[str] = set()
-        self.visible_code: dict[int, dict[str, int]] = {}
+        self.visible_code: dict[int, dict[tuple[str, int], int]] = {}
         program = drgn.Program()
         super().__init__(program)
         try:

@@ -6,6 +6,7 @@ Any thread, under the session's lock.  It reads registers and memory that are gi
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tracedbg.model.text import visible
@@ -50,17 +51,18 @@ def _parameter_names(core: ProcessCore, activation: Activation) -> list[str]:
     return []
 
 
-def _code_of_each(core: ProcessCore, activation: Activation) -> dict[str, int]:
+def _code_of_each(core: ProcessCore, activation: Activation) -> dict[tuple[str, int], int]:
     """How many bytes of the frame's function each of its variables can be seen in; empty for inlined functions.
 
     drgn gives the names of all blocks around a place without the blocks.  An inner block covers less code than an outer one.
+    The key is a name and a number: 2 for the second block, inside the first, that has a variable of this name.
     """
     if activation.frame.is_inline:
         return {}
     bounds = core.function_range(activation.code)
     start = bounds[0] if bounds else 0
     if start not in core.visible_code:
-        sizes: dict[str, int] = {}
+        sizes: dict[tuple[str, int], int] = {}
         for row, _ in core.rows(activation.code)[:_ROWS]:
             if row.high == row.low:
                 continue
@@ -69,8 +71,9 @@ def _code_of_each(core: ProcessCore, activation: Activation) -> dict[str, int]:
                 names = core.program.stack_trace_from_pcs([row.low + 1])[-1].locals()
             except (LookupError, ValueError, drgn.BadDataError):
                 continue
-            for name in set(names):
-                sizes[name] = sizes.get(name, 0) + row.high - row.low
+            for name, often in Counter(names).items():
+                for depth in range(1, often + 1):
+                    sizes[name, depth] = sizes.get((name, depth), 0) + row.high - row.low
         core.visible_code[start] = sizes
     return core.visible_code[start]
 
@@ -89,14 +92,15 @@ def variables(
     """
     formatter = formatter_for(core)
     try:
-        names = list(dict.fromkeys(activation.frame.locals()))
+        often = Counter(activation.frame.locals())
     except (LookupError, ValueError, drgn.BadDataError):
         return []
+    names = list(often)  # in the order of declaration
     parameters = _parameter_names(core, activation)
     others = [name for name in names if name not in parameters]
     if not arguments and len(others) > 1:
         sizes = _code_of_each(core, activation)
-        others.sort(key=lambda name: sizes.get(name, 0))  # a stable sort: the order of declaration stays within a block
+        others.sort(key=lambda name: sizes.get((name, often[name]), 0))  # a stable sort: the order of declaration stays within a block
     wanted = [name for name in parameters if name in names] if arguments else others
     found = []
     for name in wanted:
