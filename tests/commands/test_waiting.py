@@ -139,8 +139,7 @@ def test_waiters_come_and_go_while_the_program_runs():
     with console() as it:
         it.do(f"file {build('loop')}")
         it.do("starti")
-        call = it.later("continue")
-        it.wait_for("waiter", "asleep do_wait")
+        call = _running(it)
         with pytest.raises(NotNow, match="last waiter"):
             it.do("waiter remove waiter")
         for number in range(2, 12):
