@@ -167,10 +167,16 @@ class PlainScreen:
                 self._flush()
                 item.set()
                 continue
-            for pieces in self.lines.of(item):
-                self._write("".join(text for _, text in pieces) + "\n")
+            self._draw(item)
             if self._records.empty():
                 self._flush()
+
+    def _draw(self, record: Record) -> None:
+        try:
+            for pieces in self.lines.of(record):
+                self._write("".join(text for _, text in pieces) + "\n")
+        except Exception as error:  # a record that cannot be drawn must not silence the ones after it, nor block who waits for them
+            self._write(f"record {record.seq} cannot be drawn: {visible(repr(error))}; please report this\n")
 
     def _write(self, text: str) -> None:
         if not self.broken:
