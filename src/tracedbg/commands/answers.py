@@ -18,6 +18,8 @@ from tracedbg.model.waitstatus import StatusKind, WaitStatus
 from tracedbg.session.stopped import Stopped
 from tracedbg.symbols.values import Frame
 
+from .drawing import frame_line, source_line
+
 
 class Answer(Protocol):
     """What handlers return: a value that can say itself in lines."""
@@ -63,20 +65,15 @@ class StopTold(msgspec.Struct, frozen=True):
             out.append(visible(f"[Switching to thread {stopped.report.tid}]"))
         hit = isinstance(stopped.report.stop, BreakpointHit)
         if stopped.new_frame or told or source is None:
-            text = frame_words(frame, address=stopped.mid_line or not frame.line)
+            text = str(frame_line(frame, number=False, address=stopped.mid_line))
             if hit and isinstance(stopped.report.stop, BreakpointHit) and stopped.report.stop.ids:
                 numbers = " and ".join(str(number) for number in stopped.report.stop.ids)
                 text = f"{'Temporary breakpoint' if stopped.temporary else 'Breakpoint'} {numbers}, {text}"
             out.append(visible(text))
         if source is not None:
-            prefix = f"{frame.pc:#018x}\t" if stopped.mid_line and not (stopped.new_frame or told) else ""
-            out.append(_numbered(source, prefix))
+            prefix = f"{frame.pc:#018x}      " if stopped.mid_line and not (stopped.new_frame or told) else ""
+            out.append(Shown(prefix + source_line(*source)))
         return out
-
-
-def _numbered(source: tuple[int, str], prefix: str = "") -> Shown:
-    # The tab after the number is ours; the line itself has passed `visible` when it was read.
-    return Shown(f"{prefix.expandtabs()}{source[0]:<8}{visible(source[1])}")
 
 
 def _why(report: Report) -> list[Shown]:
@@ -110,13 +107,3 @@ def _end(pid: int, ended: WaitStatus | None) -> Shown:
     dumped = ", core dumped" if ended.dumped else ""
     text = signal.strsignal(ended.signal) or "unknown signal"
     return visible(f"Program terminated with signal {signal_name(ended.signal)}, {text}{dumped}. The program no longer exists.")
-
-
-def frame_words(frame: Frame, *, address: bool) -> str:
-    """``fact (n=5) at fact.c:4``, with the address in front where it is in the middle of a line, or there is no line."""
-    name = frame.function or "??"
-    args = ", ".join(f"{variable.name}={variable.text}" for variable in frame.args)
-    text = f"{frame.pc:#018x} in {name} ({args})" if address else f"{name} ({args})"
-    if frame.line:
-        return f"{text} at {frame.file.rsplit('/', 1)[-1]}:{frame.line}"
-    return f"{text} from {frame.module}" if frame.module else text

@@ -56,6 +56,12 @@ class Places:
             self._live.close()  # not left to the garbage collector: it holds descriptors
             self._live = None
 
+    def close(self) -> None:
+        """Give up everything that keeps files open."""
+        with self.lock:
+            self._close()
+            self._static = None
+
     @property
     def has_live(self) -> bool:
         """Whether the running image's debug information is at hand."""
@@ -114,7 +120,8 @@ class Places:
         first = found[0]
         where = first.function or f"{first.address:#x}"
         if first.file:
-            where += f" at {first.file}:{first.line}"
+            with self.lock:
+                where += f" at {self.symbols().file_name(first.file)}:{first.line}"
         return where, tuple(place.address for place in found)
 
     def top(self, regs: Registers) -> Frame:
