@@ -1,0 +1,142 @@
+"""The pages of docs that are made from the code: commands, events, and the diagram of a tracee's life.
+
+    python -m tests.regenerate
+
+writes them; `tests/laws/test_docs.py` compares them.  Main thread; imports the product, starts nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tracedbg.commands.table import all_commands
+from tracedbg.lang.reference import reference
+from tracedbg.model import events as ev
+from tracedbg.model.ids import Role, Source
+from tracedbg.render.lines import line_of
+from tracedbg.tracer.lifecycle import TABLE
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+# A record of each kind, as it could stand in a log: the payload, its lane, and its tid where the line depends on it.
+EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
+    type(event): (event, lane, tid)
+    for event, lane, tid in (
+        (ev.SessionStarted("0.1.0", "6.18.5", "3.11.7"), "repl", 70),
+        (ev.SessionEnded(True), "repl", 70),
+        (ev.Note("process 4300 (fork of 4242) was let go, breakpoints removed"), "tracee", 4300),
+        (ev.Warned("addresses stay random: personality was refused (Operation not permitted), as in many containers"), "repl", 70),
+        (ev.LaneOpened("w1", Role.BENCH, 70), "w1", 79),
+        (ev.LaneClosed("w1"), "w1", 79),
+        (ev.ThreadAsleep("wait4", "do_wait", "/proc/70/task/79/syscall"), "w1", 79),
+        (ev.ThreadWoken(2, 1), "w2", 80),
+        (ev.PolicyChanged("waiters", "a tracee runs"), "tracer", 77),
+        (ev.LineEntered("continue", "keyboard"), "repl", 70),
+        (ev.CommandFinished(True, ("Breakpoint 1 at 0x1154: file fact.c, line 9.",)), "repl", 70),
+        (ev.ExpectJudged("expect w1 ptrace = -1 ESRCH", True, 41, 0), "repl", 70),
+        (ev.RequestQueued("tracer", "cont"), "repl", 70),
+        (ev.RequestStarted("cont"), "tracer", 77),
+        (ev.RequestDone("cont", True), "tracer", 77),
+        (ev.CallEntered("wait4", (-1, "__WALL")), "waiter", 78),
+        (ev.CallReturned("wait4", (-1, "__WALL"), 4242, status=0x57F), "waiter", 78),
+        (ev.LoopBegan("stepi 100000"), "tracer", 77),
+        (ev.LoopDone("stepi 100000", {"ptrace(PTRACE_SINGLESTEP)": 100000, "wait4": 100000}), "tracer", 77),
+        (ev.RuleBroken("law 1", "ptrace(PTRACE_CONT, 4242, 0, 0)"), "w1", 79),
+        (ev.Looked("4242", (("state", "t"), ("TracerPid", "77"))), "tracee", 4242),
+        (ev.StatusReported(4242, 0x57F, "waiter"), "tracer", 77),
+        (ev.TraceeBorn(4242, "clone"), "tracee", 4250),
+        (ev.TraceeStopped(0x57F, "breakpoint 1", 4242), "tracee", 4242),
+        (ev.TraceePaused(0x57F, "step", 4242), "tracee", 4242),
+        (ev.TraceeResumed("continue", 10, 4242), "tracee", 4242),
+        (ev.TraceeGone(0x0, "ended", 4242), "tracee", 4242),
+        (ev.LateNews(4250, 0x0), "tracer", 77),
+        (ev.ProgramStopped("breakpoint 1", 4242), "tracee", 4242),
+        (ev.ProgramOutput("5! = 120\r\n"), "tracee", 4242),
+        (ev.ProgramInput("yes\n"), "tracee", 4242),
+        (ev.SiteChanged("planted", 0x555555555154), "tracer", 77),
+    )
+}
+
+
+def _type(text: object) -> str:
+    # A field's annotation as it is written in the source (the module has postponed annotations).
+    return str(text).replace("|", "\\|")
+
+
+def _event(kind: type[ev.Event]) -> str:
+    event, lane, tid = EXAMPLES[kind]
+    about = " ".join((kind.__doc__ or "").split())
+    line = line_of(ev.Record(1, 0, lane, tid, Source.USER, event))
+    parts = [f"### `{kind.__struct_config__.tag}` ({kind.__name__})\n", f"{about} Made from detail `{kind.detail.name.lower()}` on.\n"]
+    if kind.__struct_fields__:
+        rows = [f"| `{name}` | `{_type(kind.__annotations__[name])}` |" for name in kind.__struct_fields__]
+        parts.append("\n".join(["| field | type |", "| --- | --- |", *rows]) + "\n")
+    parts.append(f"```text\n{lane:<8} | {line}\n```\n")
+    return "\n".join(parts)
+
+
+def events_page() -> str:
+    """docs/EVENTS.md: every kind of event with its fields and its line."""
+    levels = [f"| `{level.name.lower()}` | {meaning} |" for level, meaning in zip(ev.Detail, LEVELS, strict=True)]
+    head = [
+        "# Events\n",
+        "This page is made from `src/tracedbg/model/events.py` and `src/tracedbg/render/lines.py` by `python -m tests.regenerate`.\n",
+        "An event is a payload; the record around it says when, on which lane and how we know ([RECORDING.md](RECORDING.md) has",
+        "the form on disk). Each kind has one canonical line. Words may be added at the end of a line, never inserted or renamed:",
+        "`expect` and `then` match these words.\n",
+        "How much is made is a level; what nobody asks for is not built:\n",
+        "| level | what it adds |\n| --- | --- |",
+        "\n".join(levels) + "\n",
+        "Where the knowledge comes from is one word too, and stands in every record: `user` (measured by the calling thread,",
+        "right around the call), `proc` (read in /proc), `tracefs` (the kernel's own trace; nothing here makes it yet) or",
+        "`inferred` (concluded from other facts).\n",
+    ]
+    return "\n".join(head) + "\n" + "\n".join(_event(kind) for kind in ev.EVENT_TYPES)
+
+
+LEVELS = (
+    "answers and the program's output only",
+    "what happened to the program",
+    "every ptrace, wait and fork, who slept, who was woken",
+    "requests on the tracer's desk, statuses handed over, waiters armed",
+)
+
+
+def reference_page() -> str:
+    """docs/REFERENCE.md: every command."""
+    return reference(all_commands())
+
+
+def lifecycle_diagram() -> str:
+    """The states of a tracee and what leads from one to another; what changes nothing is left out."""
+    lines = ["stateDiagram-v2", "    [*] --> running: born"]
+    for (state, happening), after in TABLE.items():
+        if after is not state:
+            lines.append(f"    {state.value} --> {after.value}: {happening.name.lower()}")
+    return "\n".join(lines)
+
+
+_DIAGRAM = re.compile(r"(```mermaid\n).*?(\n```)", re.DOTALL)
+
+
+def with_diagram(page: str) -> str:
+    """The page with its one mermaid block replaced by the diagram of the table."""
+    replaced, count = _DIAGRAM.subn(lambda found: found[1] + lifecycle_diagram() + found[2], page)
+    assert count == 1, f"{count} mermaid blocks"
+    return replaced
+
+
+def pages() -> dict[Path, str]:
+    """Every made page with its text as it should be."""
+    internals = DOCS / "INTERNALS.md"
+    return {
+        DOCS / "REFERENCE.md": reference_page(),
+        DOCS / "EVENTS.md": events_page(),
+        internals: with_diagram(internals.read_text(encoding="utf-8")),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
