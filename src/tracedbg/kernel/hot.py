@@ -69,13 +69,14 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
     status_at = ctypes.c_void_p(ctypes.addressof(status))
     look = bool(high) or bool(stop_at)
     peek, offset = c_long(_PEEKUSER), c_long(_PC_OFFSET)
-    done = peeks = waits = 0
+    done = peeks = waits = requests = 0
     pc = -1
     word: int | None = None
     errno = 0
     stepping = False
     with seat.taken():
         while done < limit and not seat.kicked:
+            requests += 1
             if ptrace(request, target, zero, data) == -1:
                 errno = get_errno()
                 break
@@ -91,15 +92,15 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
                 errno = 0 if stepping else errno
                 break
             word = status.value
-            done += 1
             if word != STEP_TRAP:
                 break
+            done += 1
             if look:
                 # PEEKUSER returns the word itself; -1 is no address a program runs at.
                 pc = ptrace(peek, target, offset, zero) & 0xFFFFFFFFFFFFFFFF
                 peeks += 1
                 if pc in stop_at or (high and not low <= pc < high):
                     break
-    counts = {"ptrace(PTRACE_SINGLESTEP)": done + (1 if errno or stepping else 0), "wait4": waits, "ptrace(PTRACE_PEEKUSER)": peeks}
+    counts = {"ptrace(PTRACE_SINGLESTEP)": requests, "wait4": waits, "ptrace(PTRACE_PEEKUSER)": peeks}
     final = None if stepping or errno else word
     return StepRun(done, final, errno, pc, {name: count for name, count in counts.items() if count}, stepping)

@@ -9,33 +9,30 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TypeVar
 
 from tracedbg.kernel import refusals
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.regs import Registers
 from tracedbg.kernel.spawn import SpawnSpec
-from tracedbg.model.errors import NotNow, TracedbgError
+from tracedbg.model.errors import NotNow, TracedbgError, TraceeGone
 from tracedbg.model.events import Note, Warned
 from tracedbg.model.startup import ProgramArgs
-from tracedbg.model.stops import BreakpointHit, ExecStop
+from tracedbg.model.stops import BreakpointHit, ExecStop, Interrupted
 from tracedbg.model.views import BreakpointView, InferiorView, Report, TraceeState
 from tracedbg.symbols.elf import check_program
 from tracedbg.symbols.engine import LiveSymbols, Symbols
 from tracedbg.symbols.source import SourceText
 from tracedbg.tracer import attaching, edges, ops, running
 from tracedbg.tracer.plans import Plan
-from tracedbg.tracer.reply import Reply
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
+from .moves import Moves
 from .output import ProgramTerminal
 from .places import Places
 from .settings import Settings
 from .startup import StartFiles, open_files, resolve
 from .stopped import Stopped
-
-R = TypeVar("R")
 
 
 class Program:
@@ -55,6 +52,7 @@ class Program:
         # Set once.
         self._tracer, self._waiters, self.terminal, self.settings, self._environment = tracer, waiters, terminal, settings, environment
         self.places = Places()
+        self.moves = Moves(tracer, waiters)
         # Command thread.
         self.level = 0
         self.last: Report | None = None
@@ -91,8 +89,7 @@ class Program:
         """
         if not self.alive:
             self._gone()
-            todo = "start it with run, or attach to a process" if self.path else "name one with file, then run"
-            raise NotNow("the program is not being run", todo)
+            raise NotNow("the program is not being run", "start it with run, or attach" if self.path else "name one with file, then run")
         return self.pid
 
     def need_stopped(self) -> int:
@@ -264,7 +261,7 @@ class Program:
         if self.alive:
             self.kill()
         view = self.launch(None, tty)
-        report = self._await(edges.first_stop, view.pid)
+        report = self.moves.wait_for(edges.first_stop, view.pid)
         self._trouble(report)
         self.new_image()
         if until == "entry":
@@ -278,8 +275,7 @@ class Program:
         """Tell what went wrong between fork and exec."""
         for stage, errno, fatal in self._tracer.call(ops.start_trouble, report.pid):
             if not fatal:
-                text = f"addresses stay random: personality was refused ({os.strerror(errno)}), as in many containers"
-                self._tracer.log.publish(Warned(text))
+                self._tracer.log.publish(Warned(f"addresses stay random: personality was refused ({os.strerror(errno)})"))
                 continue
             self._gone()
             raise refusals.explain_exec(stage, errno, self.path)
@@ -289,7 +285,7 @@ class Program:
 
     def take_over(self, pid: int) -> Stopped:
         """Bring the usual policies to a process that was launched without them."""
-        report = self._await(edges.first_stop, pid)
+        report = self.moves.wait_for(edges.first_stop, pid)
         self._trouble(report)
         self.new_image()
         return self.arrive(report)
@@ -305,7 +301,7 @@ class Program:
         if self.alive:
             raise NotNow(f"process {self.pid} is being debugged", "detach or kill it first")
         self._tracer.call(attaching.open_page, pid)
-        report = self._await(attaching.attach, pid, self.settings.attach_mode == "seize")
+        report = self.moves.wait_for(attaching.attach, pid, self.settings.attach_mode == "seize")
         self._adopt(pid)
         if not self.path:
             try:
@@ -318,36 +314,48 @@ class Program:
     def detach(self) -> int:
         """Let the process go on without us; how many threads were let go."""
         pid = self.need_process()
-        count = self._await(attaching.detach, pid)
+        count = self.moves.wait_for(attaching.detach, pid)
         self._gone()
         return count
 
     def kill(self) -> int:
         """End the process; its pid."""
         pid = self.need_process()
-        self._await(attaching.kill, pid)
+        self.moves.wait_for(attaching.kill, pid)
         self.terminal.drain()
         self._gone()
         return pid
 
     # --- running --------------------------------------------------------------------------------------------------------------
-    def _await(self, plan: Callable[..., Plan[R]], pid: int, *args: object) -> R:
-        self._waiters.ensure()
-        reply: Reply[R] = self._tracer.start(plan, pid, pid, *args)
-        return reply.result()
+    def move(self, command: Callable[[], Stopped]) -> Stopped:
+        """Run a command that moves the program; one that was killed meanwhile is no error: its end is the answer."""
+        with self.moves.one():
+            try:
+                return command()
+            except TraceeGone:
+                end = self.moves.wait_for(edges.bury, self.pid) if self.alive else None
+                if end is None:
+                    raise
+                return self.arrive(end)
 
     def ask(self, plan: Callable[..., Plan[Report]], tid: int, *args: object) -> Report:
         """Run one plan to its report.  An exec on the way brings a new image, after which the program goes on."""
+        if self.moves.stop_wanted:
+            return Report(self.need_process(), tid, Interrupted())
+        return self.ask_now(plan, tid, *args)
+
+    def ask_now(self, plan: Callable[..., Plan[Report]], tid: int, *args: object) -> Report:
+        """As `ask`, also while an interrupt wants the command to end: for what ends a piece in order."""
         pid = self.need_process()
-        report = self._await(plan, pid, tid, *args)
+        report = self.moves.wait_for(plan, pid, tid, *args)
         while isinstance(report.stop, ExecStop):
             self.new_image()
-            report = self._await(running.cont, pid, report.tid)
+            report = self.moves.wait_for(running.cont, pid, report.tid)
         return report
 
     def proceed(self, plan: Callable[..., Plan[Report]], tid: int, *args: object) -> Stopped:
         """Run one plan and say where the program stands afterwards."""
-        return self.arrive(self.ask(plan, tid, *args))
+        return self.move(lambda: self.arrive(self.ask(plan, tid, *args)))
 
     def arrive(self, report: Report, note: str = "") -> Stopped:
         """Put the focus on a report and describe the place."""
@@ -365,12 +373,11 @@ class Program:
         fresh, self._frame_key = key != self._frame_key or not frame.function, key
         source = self.places.source_line(frame)
         ids = report.stop.ids if isinstance(report.stop, BreakpointHit) else ()
-        left = {view.number for view in self.breakpoints()} if ids else set()
-        temporary = bool(ids) and not left.intersection(ids)
+        temporary = bool(ids) and not {view.number for view in self.breakpoints()}.intersection(ids)
         return Stopped(report, frame, source, fresh, note, moved, self.places.mid_line(frame), temporary)
 
     def new_image(self) -> None:
-        """A new program is in place (start, exec, attach): new symbols, and breakpoints at their places in it."""
+        """A new program is in place: new symbols, and breakpoints at their places in it."""
         self._memory = None
         self.places.new_image(self.pid, self.memory())
         for found in self._tracer.call(ops.breakpoints):

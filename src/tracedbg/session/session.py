@@ -129,6 +129,7 @@ class Session:
         self.waiters.close()
         self.tracer.close()
         self.terminal.close()
+        self.program.places.close()
         self.witness.close()
         self.log.publish(SessionEnded(self.failure is None))
         if self._file is not None:
@@ -177,7 +178,7 @@ class Session:
     @property
     def waits(self) -> bool:
         """A command waits for something that may take for ever: the program, or a wait that somebody typed; any thread."""
-        return self.program.busy or self.tracer.seat.inside or self.bench.waited_for
+        return self.program.busy or self.program.moves.under_way or self.tracer.seat.inside or self.bench.waited_for
 
     def interrupt(self, *, gently: bool = False) -> str:
         """Stop what is going on; any thread, never blocks for long.
@@ -193,20 +194,22 @@ class Session:
             return "the call that was waited for was ended"
         if self._give_up():
             return "the expectation was given up"
-        seat = self.tracer.seat
-        if seat.inside:
-            seat.kick()
-            seat.welcome()
-            return "the tracer's wait was ended"
+        if not (self.program.moves.under_way or self.program.busy):
+            seat = self.tracer.seat
+            if seat.inside:
+                seat.kick()
+                seat.welcome()
+                return "the tracer's wait was ended"
+            return ""
         if self.program.busy:
             self._interrupts += 1
             view = self.program.view
             if gently and view is not None and view.launched and self._interrupts == 1 and self.terminal.pty is not None:
                 self.terminal.send(b"\x03", show=False)
                 return "SIGINT was typed into the program's terminal; Ctrl-C again stops it through ptrace"
+        if not self.program.moves.stop(self.program.pid):
             self.tracer.post(ops.interrupt, self.program.pid)
-            return "asked the program to stop"
-        return ""
+        return "asked the program to stop"
 
     def _give_up(self) -> bool:
         """End the wait of an `expect`; False if none waits."""

@@ -6,6 +6,8 @@ address.  The first instruction always goes through a waiter, the path that is t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.regs import Registers
 from tracedbg.model.errors import NotNow, TracedbgError
@@ -22,6 +24,8 @@ from .stopped import Stopped
 
 _SEARCH = 64
 """Instructions to single-step within one line before breakpoints on the other lines take over: a loop on one line may be long."""
+_RESTORER = bytes.fromhex("48c7c00f0000000f05")
+"""``mov $15, %rax; syscall``: rt_sigreturn, to which every signal handler returns (the C library's `__restore_rt`)."""
 _STUB = 8
 """Instructions that a stub of the procedure linkage table may take."""
 
@@ -64,14 +68,17 @@ class Stepper:
         tid = program.need_stopped()
         if count == 1:
             return program.proceed(running.step_instruction, tid)
-        return program.arrive(self._loop(tid, count, f"stepi {count}"))
+        return program.move(lambda: program.arrive(self._loop(tid, count, f"stepi {count}")))
 
     def over_instructions(self, count: int) -> Stopped:
         """`nexti`: as `stepi`, but a call is run to its return."""
+        return self._program.move(lambda: self._repeat(count, self._over_one))
+
+    def _repeat(self, count: int, piece: Callable[[], Report]) -> Stopped:
         program = self._program
         report = Report(program.need_process(), program.need_stopped(), StepDone())
         for _ in range(count):
-            report = self._over_one()
+            report = piece()
             if not _plain(report):
                 break
         return program.arrive(report)
@@ -87,35 +94,36 @@ class Stepper:
             report = program.ask(running.run_to, tid, (regs.pc + length,), at_return)
         return report
 
-    def _loop(
-        self, tid: int, limit: int, name: str, low: int = 0, high: int = 0, pause: frozenset[int] = frozenset()
-    ) -> Report:
+    def _loop(self, tid: int, limit: int, name: str, low: int = 0, high: int = 0, pause: frozenset[int] = frozenset()) -> Report:
         """An inline loop, and what it takes to end it in order.
 
         Returns:
             A report; StepDone when the loop did what it was asked to.
         """
         program = self._program
-        pid = program.need_process()
-        seat = self._tracer.seat
-        end = self._tracer.call(loops.step_loop, self._waiters, seat, tid, limit, name, low, high, pause)
-        if end.report is not None and (end.report.ended is not None or end.report.stop is not None):
-            return end.report
-        if end.unfinished or end.report is not None:
-            return program.ask(edges.halt, tid)
-        return Report(pid, tid, Interrupted() if end.interrupted else StepDone())
+        pid, done = program.need_process(), 0
+        while not program.moves.stop_wanted:
+            seat = self._tracer.seat
+            end = self._tracer.call(loops.step_loop, self._waiters, seat, tid, limit - done, name, low, high, pause)
+            if end.report is not None and (end.report.ended is not None or end.report.stop is not None):
+                return end.report
+            if end.unfinished or end.report is not None:
+                return program.ask_now(edges.halt, tid)
+            if end.interrupted:
+                break
+            if not end.event:
+                return Report(pid, tid, StepDone())
+            report = program.ask_now(running.finish_step, tid)
+            done += end.steps + 1
+            # Within a range of addresses the caller looks where it stands.
+            if not _plain(report) or high or done >= limit:
+                return report
+        return Report(pid, tid, Interrupted())
 
     # --- lines ----------------------------------------------------------------------------------------------------------------
     def lines(self, count: int, *, over: bool) -> Stopped:
         """`step` and `next`: to the start of another line, `count` times."""
-        program = self._program
-        program.need_stopped()
-        report = Report(program.pid, program.tid, StepDone())
-        for _ in range(count):
-            report = self._line(over)
-            if not _plain(report):
-                break
-        return program.arrive(report)
+        return self._program.move(lambda: self._repeat(count, lambda: self._line(over)))
 
     def _line(self, over: bool) -> Report:
         program = self._program
@@ -135,6 +143,13 @@ class Stepper:
             if stepped_in or not _plain(report):
                 return report
             here = Where(program)
+            back = None if low <= here.pc < high else _interrupted_at(program.memory(), here.sp)
+            if back is not None:
+                # A signal has come and its handler has begun: let it run, and go on where it came.
+                report = program.ask(running.run_to, tid, (back[0],), back[1] - 1)
+                if not _plain(report):
+                    return report
+                here = Where(program)
             if start.cfa is not None and here.sp >= start.cfa:
                 # Returned.  In the middle of the caller's line: finish that line, as gdb does.
                 if here.row is None or (here.pc == here.row.low and here.row.is_stmt):
@@ -240,6 +255,9 @@ class Stepper:
         Raises:
             NotNow: it is the outermost frame.
         """
+        return self._program.move(self._finish)
+
+    def _finish(self) -> Stopped:
         program = self._program
         tid = program.need_stopped()
         regs = program.registers()
@@ -292,6 +310,22 @@ def _call_length(memory: Memory, regs: Registers) -> int:
     except TracedbgError:
         code = memory.read(regs.pc, 1)  # the last bytes of a mapping
     return call_length(code)
+
+
+def _interrupted_at(memory: Memory, sp: int) -> tuple[int, int] | None:
+    """Where the program was when a signal came, if it stands at a handler's first instruction: pc and stack pointer, else None.
+
+    The kernel has pushed a `struct rt_sigframe` (arch/x86/include/asm/sigframe.h): the address of the restorer, then a `struct
+    ucontext` whose registers begin at 40, r8 first.
+    """
+    try:
+        restorer = int.from_bytes(memory.read(sp, 8), "little")
+        if memory.read(restorer, len(_RESTORER)) != _RESTORER:
+            return None
+        words = memory.read(sp + 8 + 40 + 15 * 8, 16)
+    except TracedbgError:
+        return None
+    return int.from_bytes(words[8:], "little"), int.from_bytes(words[:8], "little")
 
 
 def _calls(memory: Memory, low: int, high: int) -> frozenset[int]:

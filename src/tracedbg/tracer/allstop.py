@@ -40,6 +40,8 @@ for _name in ("TRACESYSGOOD", "TRACEFORK", "TRACEVFORK", "TRACECLONE", "TRACEEXE
 _RECHECK_S = 0.02
 """How long an all-stop waits for news before it looks in /proc whether a thread will ever report: a leader that ends before its
 threads turns into a zombie without a word."""
+_ASK_AGAIN = 25
+"""Looks after which it asks again: a SIGCONT from somewhere removes a SIGSTOP that is still pending (signal(7))."""
 
 
 def full_options(inferior: Inferior) -> int:
@@ -111,7 +113,7 @@ def request_stop(pt: Ptrace, tracee: Tracee) -> None:
         return
     pt.here()
     if threads.tgkill(pt.log, tracee.pid, tracee.tid, signal.SIGSTOP):
-        tracee.ledger += 1
+        tracee.ledger = 1
 
 
 def quietly(book: Book, tracee: Tracee, news: News) -> None:
@@ -129,18 +131,24 @@ def quietly(book: Book, tracee: Tracee, news: News) -> None:
 
 
 def stop_all(pt: Ptrace, book: Book, inferior: Inferior) -> Generator[Await, News | None, None]:
-    """Stop every thread of the process; other news that comes meanwhile is filed, none is lost."""
+    """Stop every thread of the process; other news that comes meanwhile is filed, none is lost.
+
+    It also stays until forked children are let go: nobody could do that once the process is detached, or its tracer ends.
+    """
+    looks = 0
     while True:
         waiting = [tracee for tracee in inferior.running() if not tracee.in_vfork]
-        if not waiting:
+        if not waiting and not book.children_of(inferior.pid):
             return
         for tracee in waiting:
             request_stop(pt, tracee)
         news = yield Await(timeout=_RECHECK_S)
         if news is None:
+            looks += 1
             for tracee in waiting:
-                if procfs.state(tracee.tid) in ("Z", "X", "") and tracee.tid == Tid(inferior.pid) and len(inferior.tracees) > 1:
-                    tracee.happens(Happening.LEFT)
+                leader_left(inferior, tracee)
+                if looks % _ASK_AGAIN == 0:
+                    tracee.stop_asked = False
             continue
         stopped = inferior.tracees.get(news.tid)
         if stopped is None:
@@ -157,6 +165,23 @@ def stop_all(pt: Ptrace, book: Book, inferior: Inferior) -> Generator[Await, New
             vfork_done(pt, inferior, stopped)
         else:
             quietly(book, stopped, news)
+
+
+def leader_left(inferior: Inferior, tracee: Tracee) -> bool:
+    """Whether a thread is a leader that has ended before its threads: seen in /proc only, it reports nothing before they are gone."""
+    if tracee.tid != Tid(inferior.pid) or len(inferior.tracees) < 2 or procfs.state(tracee.tid) not in ("Z", "X", ""):
+        return False
+    tracee.happens(Happening.LEFT)
+    return True
+
+
+def ask_one(pt: Ptrace, inferior: Inferior) -> bool:
+    """Ask one thread to stop, for an `interrupt`; False when there is none that runs and could."""
+    for tracee in inferior.running():
+        if not tracee.in_vfork and not leader_left(inferior, tracee):
+            request_stop(pt, tracee)
+            return True
+    return False
 
 
 # --- new tasks ----------------------------------------------------------------------------------------------------------------
@@ -193,7 +218,7 @@ def meet(pt: Ptrace, book: Book, inferior: Inferior, parent: Tracee, stop: NewTa
     if book.early.pop(child, None) is not None:
         release()
     else:
-        book.letting_go[child] = release
+        book.letting_go[child] = (inferior.pid, release)
     return None
 
 

@@ -6,6 +6,7 @@ Source: ptrace(2) PTRACE_SEIZE, PTRACE_ATTACH, PTRACE_DETACH; proc(5) task direc
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 from tracedbg.kernel import procfs
@@ -17,7 +18,7 @@ from tracedbg.model.ids import Pid, Tid
 from tracedbg.model.stops import Born, GroupStop, Interrupted, SignalDelivery
 from tracedbg.model.views import Report
 
-from .allstop import FULL_OPTIONS, kill_now, let_run, manage, stop_all
+from .allstop import FULL_OPTIONS, kill_now, let_run, manage, request_stop, stop_all
 from .book import Book, Inferior, Tracee
 from .breakpoints import lift_all
 from .lifecycle import Happening
@@ -147,13 +148,22 @@ def detach(pt: Ptrace, book: Book, pid: int) -> Plan[int]:
 
 def _swallow(pt: Ptrace, tracee: Tracee) -> Generator[Await, News | None, None]:
     """A SIGSTOP of ours that is still under way would stop the process for good once we are gone: let it come first."""
-    while tracee.stopped and tracee.ledger > 0 and not tracee.seized:
+    while tracee.stopped and not tracee.seized and _stop_pending(tracee):
         let_run(pt, tracee, _pending_signal(tracee))
-        news = yield Await(tracee.tid, timeout=0.5)
-        if news is None:
-            return
-        if isinstance(news.stop, SignalDelivery):
-            tracee.deliver = news.stop.signal
+        tracee.unreported = None
+        while tracee.running:
+            news = yield Await(tracee.tid, timeout=0.5)
+            if news is None:
+                tracee.stop_asked = False  # a SIGCONT from somewhere has removed it: stop the thread anew
+                request_stop(pt, tracee)
+            elif isinstance(news.stop, SignalDelivery):
+                tracee.deliver = news.stop.signal
+
+
+def _stop_pending(tracee: Tracee) -> bool:
+    """Whether a SIGSTOP waits for this very thread; the kernel's word, since SIGCONT removes such signals silently."""
+    sets = procfs.signal_sets(tracee.tid)
+    return sets is not None and int(signal.SIGSTOP) in sets.pending
 
 
 def _pending_signal(tracee: Tracee) -> int:
@@ -191,5 +201,7 @@ def kill(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
         yield Await(timeout=0.5)
         if procfs.state(inferior.pid) == "":
             break  # somebody else has reaped it: an attached process whose parent was quicker
+    while book.children_of(inferior.pid):
+        yield Await(timeout=0.5)  # a child of it is about to be let go
     inferior.close()
     return Report(pid, pid, None, inferior.ended)

@@ -32,7 +32,7 @@ class Tracee:
         self.newborn = False
         # An INTERRUPT or a SIGSTOP of ours is under way for an all-stop or an `interrupt`.
         self.stop_asked = False
-        # SIGSTOPs of ours that have not come back yet: each is swallowed when it does.
+        # 1 while a SIGSTOP of ours has not come back yet; it is swallowed when it does.  Several that are pending are one to the kernel.
         self.ledger = 0
         # Goes with the next resumption.
         self.deliver = 0
@@ -159,8 +159,8 @@ class Book:
         self.breakpoints = BreakpointTable()
         # First stops that were reported before the event that announces their task.
         self.early: dict[Tid, WaitStatus] = {}
-        # Forked children to be let go at their first stop: what undoes our traces in them.
-        self.letting_go: dict[Tid, Callable[[], None]] = {}
+        # Forked children to be let go at their first stop: whose they are, and what undoes our traces in them.
+        self.letting_go: dict[Tid, tuple[Pid, Callable[[], None]]] = {}
 
     def add(self, inferior: Inferior) -> None:
         """Keep a process."""
@@ -177,6 +177,10 @@ class Book:
     def inferior(self, pid: int) -> Inferior | None:
         """The process with this number."""
         return self.inferiors.get(Pid(pid))
+
+    def children_of(self, pid: int) -> list[Tid]:
+        """Forked children of a process that have not come to their first stop, where they are let go."""
+        return [tid for tid, (parent, _) in self.letting_go.items() if parent == pid]
 
     def owner(self, tid: int) -> Inferior | None:
         """The process that a thread belongs to."""

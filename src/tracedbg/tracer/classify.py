@@ -122,7 +122,9 @@ def _signal_stop(number: int, info: tuple[int, int, int, int], known: Facts) -> 
         # int3 reports SI_KERNEL on x86.  A step over a system call instruction reports TRAP_BRKPT, so a step wins for that code.
         if known.site >= 0 and (code == SI_KERNEL or not known.stepping):
             return BreakpointHit(known.site)
-        if code in (TRAP_TRACE, TRAP_BRKPT) and known.stepping:
+        # A step that delivers a signal ends at its handler's first instruction, told by ptrace_notify, whose si_code is the exit
+        # code SIGTRAP (kernel/signal.c, signal_setup_done).
+        if code in (TRAP_TRACE, TRAP_BRKPT, signal.SIGTRAP) and known.stepping:
             return StepDone()
     if number in _FAULTS:
         return SignalDelivery(number, code, address=address)

@@ -10,7 +10,7 @@ from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import NotNow
 from tracedbg.model.events import TraceeStopped
 from tracedbg.model.ids import Tid
-from tracedbg.model.stops import ExecStop, Interrupted, SignalDelivery
+from tracedbg.model.stops import ExecStop, Interrupted, SignalDelivery, ThreadEnded
 from tracedbg.model.views import Report
 
 from .allstop import let_run, manage, stop_all
@@ -48,11 +48,12 @@ def halt(pt: Ptrace, book: Book, pid: int, tid: int) -> Plan[Report]:
     if inferior.ended is not None:
         inferior.close()
         return Report(pid, pid, None, inferior.ended)
-    tracee = inferior.tracees.get(Tid(tid)) or next(iter(inferior.tracees.values()))
-    if isinstance(tracee.stop, Interrupted):
-        tracee.stepping = False
+    tracee = inferior.tracees.get(Tid(tid))
+    gone = tracee is None or not tracee.stopped
+    if tracee is None or gone:
+        tracee = next(iter(inferior.living()))
     word = tracee.status.word if tracee.status is not None else 0
-    stop = tracee.unreported or Interrupted()
+    stop = tracee.unreported or (ThreadEnded() if gone else Interrupted())
     tracee.unreported = None
     pt.log.publish(TraceeStopped(word, str(stop.text()), inferior.pid), lane="tracee", tid=tracee.tid)
     return Report(pid, tracee.tid, stop)

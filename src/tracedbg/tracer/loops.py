@@ -16,7 +16,7 @@ from tracedbg.kernel.wait import WaitResult
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import LoopBegan, LoopDone, TraceeStopped
 from tracedbg.model.ids import Tid
-from tracedbg.model.stops import BreakpointHit, SignalDelivery, StepDone
+from tracedbg.model.stops import BreakpointHit, ExecStop, ExitEvent, NewTask, SignalDelivery, StepDone, VforkDone
 from tracedbg.model.views import Report
 from tracedbg.model.waitstatus import STEP_TRAP, WaitStatus
 
@@ -38,6 +38,7 @@ class LoopEnd(msgspec.Struct, frozen=True):
         report: why it ended before its count; None when it did not, or when it only left its range.
         interrupted: somebody asked it to end.
         unfinished: the last step has not ended (interrupted while it slept in a system call): a plan has to collect it.
+        event: the last step has met with an event on its way (a new task, an exec): a plan has to deal with that and to end the step.
     """
 
     steps: int
@@ -45,6 +46,7 @@ class LoopEnd(msgspec.Struct, frozen=True):
     report: Report | None = None
     interrupted: bool = False
     unfinished: bool = False
+    event: bool = False
 
 
 def step_loop(
@@ -70,10 +72,13 @@ def step_loop(
         pass
     pt.log.publish(LoopBegan(name))
     counts: dict[str, int] = {}
+    # Like a plan, it deals with news itself: what comes meanwhile is the tracer's own work.
+    inferior.plan = step_loop
     try:
         lift_all(pt, inferior)
         return _loop(pt, book, seat, inferior, tracee, limit, low, high, pause, counts)
     finally:
+        inferior.plan = None
         try:
             if inferior.ended is None:
                 plant_all(pt, inferior)
@@ -91,7 +96,7 @@ def _loop(
     while True:
         stop_at = {address for address, site in inferior.sites.items() if site.users} | pause
         run = step_many(pt, seat, tracee.tid, limit - done, number, low, high, stop_at)
-        number = 0
+        number, tracee.hit_counted = 0, False
         done += run.steps
         pc = run.pc
         for call, count in run.counts.items():
@@ -106,6 +111,7 @@ def _loop(
         if run.status == STEP_TRAP:
             if pc in stop_at:
                 numbers = count_hit(pt, book, inferior, pc)
+                tracee.hit_counted = pc in inferior.sites
                 if numbers:
                     return LoopEnd(done, pc, _told(pt, inferior, tracee, BreakpointHit(pc, numbers)))
             if done < limit and (not high or low <= pc < high) and pc not in pause and not seat.kicked:
@@ -113,6 +119,8 @@ def _loop(
             tracee.stop, tracee.status = StepDone(), WaitStatus(STEP_TRAP)
             return LoopEnd(done, pc, interrupted=seat.kicked)
         report = _other_news(pt, book, inferior, tracee, run)
+        if report is not None and isinstance(report.stop, (NewTask, VforkDone, ExecStop, ExitEvent)):
+            return LoopEnd(done, -1, event=True)
         if report is not None:
             return LoopEnd(done, -1, report)
         number, tracee.deliver = tracee.deliver, 0

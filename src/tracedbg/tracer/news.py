@@ -33,8 +33,7 @@ def take_in(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | No
         _arm_exitkill(pt, book.inferiors[tracee.pid])
     log.publish(StatusReported(result.tid, status.word, result.taken_by.name), of=result.of)
     if tracee is None:
-        _unknown(pt, book, result)
-        return None
+        return _unknown(pt, book, result)
     inferior = book.inferiors[tracee.pid]
     if status.kind is StatusKind.CONTINUED:
         return None
@@ -53,17 +52,21 @@ def _arm_exitkill(pt: Ptrace, inferior: Inferior) -> None:
             pass  # killed meanwhile: its status will tell
 
 
-def _unknown(pt: Ptrace, book: Book, result: WaitResult) -> None:
-    """A task that is not in the book: a newborn ahead of its announcement, a forked child to let go, or one already buried."""
-    if result.status.kind is StatusKind.STOPPED:
-        release = book.letting_go.pop(result.tid, None)
-        if release is not None:
-            release()
-        else:
-            book.early[result.tid] = result.status
-    else:
-        book.letting_go.pop(result.tid, None)
+def _unknown(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | None:
+    """A task that is not in the book: a newborn ahead of its announcement, a forked child to let go, or one already buried.
+
+    Returns:
+        For a child, news to its parent's plan, which may wait until the child is out of its hands.
+    """
+    parent, release = book.letting_go.pop(result.tid, (None, None))
+    if result.status.kind is not StatusKind.STOPPED:
+        book.early.pop(result.tid, None)
         pt.log.publish(LateNews(result.tid, result.status.word))
+    elif release is not None:
+        release()
+    else:
+        book.early[result.tid] = result.status
+    return None if parent is None else (parent, News(result.tid, result.status, Born()))
 
 
 def _end(pt: Ptrace, inferior: Inferior, tracee: Tracee, status: WaitStatus) -> tuple[Pid, News]:
@@ -96,8 +99,11 @@ def _stop(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, status: Wa
     tracee.happens(Happening.STOP)
     tracee.stop, tracee.status, tracee.stepping = stop, status, False
     if isinstance(stop, (Born, Interrupted)):
-        tracee.ledger = max(0, tracee.ledger - 1)
+        tracee.ledger = 0
         tracee.newborn = False
+        tracee.stop_asked = False
+    elif tracee.seized and not tracee.newborn:
+        # Any other trap takes the place of the one that INTERRUPT had asked for (kernel/signal.c, ptrace_stop).
         tracee.stop_asked = False
     if isinstance(stop, ExecStop):
         replaced_image(pt, inferior, tracee)

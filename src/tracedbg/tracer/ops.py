@@ -17,7 +17,7 @@ from tracedbg.model.ids import Pid, Tid
 from tracedbg.model.names import PTRACE_REQUESTS, errno_name
 from tracedbg.model.views import BookView, BreakpointView, InferiorView
 
-from .allstop import request_stop
+from .allstop import ask_one
 from .book import Book, Inferior, Tracee
 from .breakpoints import apply, lift_all, unwant
 from .lifecycle import Happening
@@ -75,14 +75,9 @@ def interrupt(pt: Ptrace, book: Book, pid: int) -> bool:
     inferior = book.inferior(pid)
     if inferior is None:
         return False
-    running = [tracee for tracee in inferior.running() if not tracee.in_vfork]
-    if not running:
-        return False
-    inferior.interrupt_asked = True
-    tracee = running[0]
-    tracee.stop_asked = False  # ask again: an earlier request may have gone to a thread that was ending
-    request_stop(pt, tracee)
-    return True
+    # Also where none can be asked now: the plan looks at this whenever it lets threads run again.
+    inferior.interrupt_asked = bool(inferior.running())
+    return ask_one(pt, inferior)
 
 
 # --- looking and changing -----------------------------------------------------------------------------------------------------
@@ -154,9 +149,7 @@ def write_memory(pt: Ptrace, book: Book, pid: int, address: int, data: bytes) ->
 
 
 # --- breakpoints --------------------------------------------------------------------------------------------------------------
-def add_breakpoint(
-    pt: Ptrace, book: Book, pid: int, spec: str, where: str, addresses: tuple[int, ...], temporary: bool
-) -> BreakpointView:
+def add_breakpoint(pt: Ptrace, book: Book, pid: int, spec: str, where: str, addresses: tuple[int, ...], temporary: bool) -> BreakpointView:
     """Make a breakpoint and plant it if the process `pid` is there; nothing is kept if an address is refused."""
     made = book.breakpoints.add(spec, where, addresses, temporary=temporary)
     inferior = book.inferior(pid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from tracedbg.kernel import threads
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import ProgramStopped, TraceeResumed, TraceeStopped
@@ -30,7 +31,7 @@ from tracedbg.model.stops import (
 from tracedbg.model.views import Report
 from tracedbg.model.waitstatus import WaitStatus
 
-from .allstop import go_on, let_run, let_step, manage, meet, request_stop, stop_all, vfork_done
+from .allstop import ask_one, go_on, let_run, let_step, manage, meet, stop_all, vfork_done
 from .book import Book, Inferior, Tracee
 from .breakpoints import count_hit, internal_user, lift, plant, unwant, want
 from .plans import Await, News, Plan
@@ -94,9 +95,15 @@ class Run:
             return early
         tracee = self._inferior.tracees[self._tid]
         report = yield from self._step_one(tracee)
-        if report is None:
-            report = self._report(tracee, StepDone())
-        return self._done(report)
+        return self._done(report or self._report(tracee, StepDone()))
+
+    def finish_step(self) -> Plan[Report]:
+        """End a step that has met with an event on its way (a new task, an exec), where an inline loop had begun it."""
+        tracee = self._inferior.tracees.get(self._tid)
+        if tracee is None or tracee.stop is None or tracee.status is None:
+            raise NotNow(f"thread {self._tid} is not stopped", "interrupt stops the program")
+        report = yield from self._after_step(tracee, [], first=News(tracee.tid, tracee.status, tracee.stop))
+        return self._done(report or self._report(tracee, StepDone()))
 
     # --- before ---------------------------------------------------------------------------------------------------------------
     def _before(self, number: int | None) -> Report | None:
@@ -146,7 +153,7 @@ class Run:
     def _step_one(self, tracee: Tracee) -> Generator[Await, News | None, Report | None]:
         """One instruction of one thread, with the byte under it lifted; the others stay stopped.  None: done, nothing to report."""
         inferior = self._inferior
-        keep = tracee.deliver
+        kept: list[int] | None = None
         pc = -1
         try:
             pc = self._pt.getregs(tracee.tid).pc if inferior.sites else -1
@@ -156,26 +163,34 @@ class Run:
         lifted = site is not None and site.planted
         if site is not None and lifted:
             lift(self._pt, inferior, site)
-            # A signal now would run its handler over the lifted byte: it is delivered with the next resumption instead.
+            # A signal now would run its handler over the lifted byte, and bring the thread back to the breakpoint afterwards, to be
+            # counted twice: signals are delivered with the next resumption instead.
+            kept = [tracee.deliver] if tracee.deliver else []
             tracee.deliver = 0
         try:
             let_step(self._pt, tracee, tracee.deliver)
-            report = yield from self._after_step(tracee)
+            report = yield from self._after_step(tracee, kept)
         finally:
             if site is not None and lifted and inferior.sites.get(pc) is site and site.users:
                 try:
                     plant(self._pt, inferior, site)
                 except TraceeGone:
                     pass
-        if lifted and keep and tracee.stopped and not tracee.deliver:
-            tracee.deliver = keep
+        if kept and tracee.stopped:
+            if not tracee.deliver:
+                tracee.deliver = kept.pop(0)
+            for number in kept:
+                threads.tgkill(self._pt.log, tracee.pid, tracee.tid, number)
         return report
 
-    def _after_step(self, tracee: Tracee) -> Generator[Await, News | None, Report | None]:
+    def _after_step(
+        self, tracee: Tracee, kept: list[int] | None, first: News | None = None
+    ) -> Generator[Await, News | None, Report | None]:
+        """Stay until the step has ended, whatever comes in between; `kept` collects signals that must not be delivered now."""
         inferior = self._inferior
         others_run = False
         while True:
-            news = yield Await(timeout=0.0 if others_run else _STEP_PATIENCE_S)
+            news, first = first or (yield Await(timeout=0.0 if others_run else _STEP_PATIENCE_S)), None
             if news is None:
                 others_run = True
                 for other in list(inferior.tracees.values()):
@@ -183,14 +198,17 @@ class Run:
                         let_run(self._pt, other, other.deliver)
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, StepDone):
-                if others_run:
-                    yield from stop_all(self._pt, self._book, inferior)
+                yield from stop_all(self._pt, self._book, inferior)  # also threads and children that this step has made
                 return None
             if news.tid == tracee.tid and isinstance(news.stop, SignalDelivery) and not self._book.signals[news.stop.signal].stop:
                 # Not for the user: step on; the signal goes along, or waits where the byte is lifted.
                 row = self._book.signals[news.stop.signal]
                 self._show(tracee, news.stop)
-                let_step(self._pt, tracee, news.stop.signal if row.deliver else 0)
+                number = news.stop.signal if row.deliver else 0
+                if kept is not None:
+                    kept += [number] if number else []
+                    number = 0
+                let_step(self._pt, tracee, number)
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, NewTask):
                 # The step was the system call that made a task: it reports its event first, its step afterwards.
@@ -199,6 +217,12 @@ class Run:
                     others_run = True
                 let_step(self._pt, tracee)
                 continue
+            if news.tid == tracee.tid and isinstance(news.stop, VforkDone):
+                vfork_done(self._pt, inferior, tracee)
+                let_step(self._pt, tracee)
+                continue
+            if isinstance(news.stop, Born) and news.tid != tracee.tid and not others_run:
+                continue  # made by this step: it waits with the others
             report = self._judge(news)
             if report is not None:
                 yield from stop_all(self._pt, self._book, inferior)
@@ -224,6 +248,8 @@ class Run:
                     yield from stop_all(self._pt, self._book, inferior)
                     if inferior.ended is not None:
                         return self._ended(inferior.ended)
+                    if inferior.interrupt_asked:
+                        return self._report(hit if hit.stopped else self._any(), Interrupted())
                     for other in inferior.tracees.values():
                         if other.unreported is not None:
                             stop, other.unreported = other.unreported, None
@@ -281,11 +307,11 @@ class Run:
             if survivor is not None:
                 return self._report(survivor, ThreadEnded())
         if inferior.interrupt_asked:
-            # The thread that was asked to stop has ended instead: ask another.
-            for other in inferior.running():
-                request_stop(self._pt, other)
-                break
+            ask_one(self._pt, inferior)  # the thread that was asked may be the one that has ended
         return None
+
+    def _any(self) -> Tracee:
+        return next(iter(self._inferior.living()))
 
     def _hit(self, tracee: Tracee, stop: BreakpointHit) -> Report | None:
         numbers = count_hit(self._pt, self._book, self._inferior, stop.address)
@@ -348,6 +374,11 @@ def cont(pt: Ptrace, book: Book, pid: int, tid: int, number: int | None = None) 
 def step_instruction(pt: Ptrace, book: Book, pid: int, tid: int, number: int | None = None) -> Plan[Report]:
     """Let one thread execute one instruction, through a waiter."""
     return (yield from Run(pt, book, the_inferior(book, pid), tid).step(number))
+
+
+def finish_step(pt: Ptrace, book: Book, pid: int, tid: int) -> Plan[Report]:
+    """End a step that an inline loop began and that has met with an event on its way."""
+    return (yield from Run(pt, book, the_inferior(book, pid), tid).finish_step())
 
 
 def run_to(pt: Ptrace, book: Book, pid: int, tid: int, targets: tuple[int, ...], above: int = 0) -> Plan[Report]:

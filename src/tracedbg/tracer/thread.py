@@ -194,7 +194,7 @@ class Tracer:
             self.doing = "busy"
             item()
             self._expire()
-            if self._runs:
+            if self._runs or self._book.letting_go:
                 self._waiters.arm()
             else:
                 self._waiters.park("nobody", "nothing runs")
