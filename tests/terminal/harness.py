@@ -206,7 +206,7 @@ class Screen:
         """What stands behind the last prompt on the screen; None without a prompt."""
         return prompt_line(self.lines(), prompt)
 
-    def until(self, wanted: str | Callable[[], Any], deadline: float = 20.0) -> Any:
+    def until(self, wanted: str | Callable[[], Any], deadline: float = 8.0) -> Any:
         """Wait until a text is in `history`, or a function returns something true; returns that."""
         end = time.monotonic() + deadline
         while True:
@@ -220,7 +220,7 @@ class Screen:
             left = end - time.monotonic()
             if left <= 0 or at_end:
                 why = "the program ended" if at_end else f"{deadline} s passed"
-                raise AssertionError(f"{why} without {wanted!r}; the screen:\n" + "\n".join(self.history[-200:]))
+                raise AssertionError(f"{why} without {wanted!r}; the screen:\n" + "\n".join(self.history[-80:]))
             with self._changed:
                 if len(self.chunks) == seen and not self._at_end:
                     # The wait ends with the next output.  A function may also look at something else than the screen (a file, the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,17 @@ class Real(Screen):
     def toolbar(self) -> str:
         """The last row that is one."""
         return next((line for line in reversed(self.lines()) if " | " in line and ": " in line), "")
+
+    def until_dead(self, pid: int, deadline: float = 5.0) -> None:
+        """Wait until a process has ended."""
+        try:
+            watch = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            assert select.select([watch], [], [], deadline)[0], f"process {pid} has not ended"
+        finally:
+            os.close(watch)
 
     def inferior(self) -> int:
         """The pid of its only child, 0 without one."""

@@ -5,12 +5,16 @@ Any thread (a helper of the prompt's); answers at once from what is known, and a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from tracedbg.kernel import look
 from tracedbg.kernel.regs import completion_names
 from tracedbg.model.errors import TracedbgError
 from tracedbg.session.session import Session
+
+_PATIENCE_S = 1.0
+"""How long a completion waits for debug information that another thread is using."""
 
 
 def offered(session: Session, kind: str, prefix: str) -> Iterable[str]:
@@ -36,12 +40,16 @@ def offered(session: Session, kind: str, prefix: str) -> Iterable[str]:
 
 def _symbols(session: Session, kind: str) -> Iterable[str]:
     places = session.program.places
-    # Never wait for a command that is just reading debug information: completion must answer at once.
-    if not places.lock.acquire(timeout=0.05):
+    # The menu is filled on a helper thread, which may be reading the names for the first time when somebody presses Tab: that is
+    # worth a moment.  A command that reads debug information for longer than that is not waited for.
+    if not places.lock.acquire(timeout=_PATIENCE_S):
         return ()
     try:
         symbols = places.symbols()
-        return symbols.functions() if kind == "symbol" else symbols.source_files()
+        if kind == "symbol":
+            return symbols.functions()
+        # One types `fact.c:12`; where two files share a name, the symbols say so when it is used.
+        return list(dict.fromkeys(os.path.basename(path) for path in symbols.source_files()))
     except TracedbgError:
         return ()
     finally:

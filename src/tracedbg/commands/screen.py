@@ -93,6 +93,8 @@ class Lines:
         pieces = self._line(record, body, "plain")
         if event.partial:
             pieces = (*pieces, ("hint", Shown("(no newline yet)" if body.endswith(" ") else " (no newline yet)")))
+        elif not text.endswith(b"\n"):
+            pieces = (*pieces, ("hint", Shown(" (the line goes on)")))
         return [pieces]
 
     def _line(self, record: Record, text: Shown, style: str) -> Pieces:

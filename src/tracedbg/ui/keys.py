@@ -158,6 +158,9 @@ def _complete(buffer: Buffer) -> None:
     """
     document = buffer.document
     found = list(buffer.completer.get_completions(document, CompleteEvent(completion_requested=True)))
+    before = document.text_before_cursor
+    # Names that merely contain the word are for the menu: those that begin with it decide what Tab inserts.
+    found = [one for one in found if one.text.startswith(before[len(before) + one.start_position :])] or found
     if len(found) == 1:
         buffer.apply_completion(found[0])
         return

@@ -17,6 +17,10 @@ from .host import StyledLine
 FRAME_CAP = 200
 """Most lines in one frame; at 20 frames a second nobody reads more."""
 
+PATIENT = 64
+"""Lines of the flow that may wait for further frames where a slow terminal takes only a few at a time: what one command tells is
+shown without gaps."""
+
 KEPT_CAP = 10_000
 """Most lines that wait although they may not be left out (answers to commands)."""
 
@@ -98,7 +102,7 @@ class Pump:
         """At most `cap` lines in order, and a line for a gap.  What may not be left out and finds no room goes on waiting."""
         out: list[StyledLine] = []
         with self._lock:
-            if self._loose > cap:
+            if self._loose > max(cap, PATIENT):
                 self._thin(cap)
             while self._entries and len(out) < cap + 1:
                 entry = self._entries.popleft()

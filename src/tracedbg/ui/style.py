@@ -73,18 +73,22 @@ def prompt_toolkit_rules() -> list[tuple[str, str]]:
     ]
 
 
-def shorten(line: StyledLine, limit: int = MAX_LINE - 100) -> StyledLine:
-    """A line longer than `limit` characters, with everything behind them replaced by a count of what is missing."""
+def shorten(line: StyledLine, limit: int = MAX_LINE - 100, tail: int = 60) -> StyledLine:
+    """A line longer than `limit` characters: its beginning, how much is missing, its end.
+
+    The end is worth its place: a prompt that follows a megabyte without a newline stands there.
+    """
     length = sum(len(text) for _, text in line)
     kept: list[tuple[str, Shown]] = []
-    room = limit
+    room = limit - tail
     for style, text in line:
         if room <= 0:
             break
         kept.append((style, Shown(text[:room])))
         room -= len(text)
-    kept.append(("gap", Shown(f" ... {length - limit} more characters")))
-    return tuple(kept)
+    kept.append(("gap", Shown(f" ... {length - limit} more characters ... ")))
+    end = "".join(text for _, text in line)[-tail:] if tail else ""
+    return (*kept, ("plain", Shown(end)))
 
 
 def paint(line: StyledLine, *, colour: bool, columns: int = 80) -> str:
