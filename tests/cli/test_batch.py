@@ -9,7 +9,6 @@ import shutil
 import signal
 import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +153,8 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
         command("--batch", "-ex", "run", "-ex", "help", "/bin/true"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=ENVIRONMENT,
     )  # fmt: skip
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
@@ -204,7 +204,9 @@ def assert_clear(line: str, words: str) -> None:
     """One line that says what happened and what to do, and that no byte of a file can turn into something else."""
     assert words in line
     assert line.isprintable()
-    assert "Traceback" not in line and "internal error" not in line and "Error(" not in line
+    assert "Traceback" not in line
+    assert "internal error" not in line
+    assert "Error(" not in line
     assert "; " in line, f"{line!r} says what happened, not what to do"
 
 
@@ -222,7 +224,8 @@ def answers(*commands: str, program: str = "") -> list[list[str]]:
     done = tracedbg("--batch", "--keep-going", "--log", "quiet", *words, *([program] if program else []))
     assert (done.returncode, done.stderr) == (1, "")
     parts = done.stdout.split("----\n")
-    assert len(parts) == len(commands) + 1 and parts[-1] == ""
+    assert len(parts) == len(commands) + 1
+    assert parts[-1] == ""
     return [part.splitlines() for part in parts[:-1]]
 
 
@@ -358,7 +361,7 @@ def read_log(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def session_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def session_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "session.jsonl"
     commands = [
         "starti",
@@ -371,7 +374,7 @@ def session_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ]
     done = batch(*commands, program="/bin/true", options=("--events", str(path)))
     assert done.returncode == 0, done.stdout + done.stderr
-    yield path
+    return path
 
 
 def test_a_log_is_flat_ascii_json_in_order(session_log: Path) -> None:

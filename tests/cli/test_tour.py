@@ -37,7 +37,7 @@ def test_piped() -> None:
     assert done.stdout.count("\nmet: ") == len(CLAIMS) > 15
     assert "\x1b" not in done.stdout
     # The sentences of the tour are shown once, with the names that were captured filled in.
-    assert re.search(r"^Who wins is not promised, .* this time (w1|w2) took the status, and (w1|w2) woke in vain", done.stdout, re.M)
+    assert re.search(r"^Who wins is not promised, .* this time (w1|w2) took the status", done.stdout, re.MULTILINE)
     assert "tracedbg> echo" not in done.stdout
 
 
