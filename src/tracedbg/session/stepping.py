@@ -100,6 +100,8 @@ class Stepper:
         Returns:
             A report; StepDone when the loop did what it was asked to.
         """
+        if self._waiters.strangers():
+            return self._one_by_one(tid, limit, low, high, pause)
         program = self._program
         pid, done = program.need_process(), 0
         while not program.moves.stop_wanted:
@@ -119,6 +121,17 @@ class Stepper:
             if not _plain(report) or high or done >= limit:
                 return report
         return Report(pid, tid, Interrupted())
+
+    def _one_by_one(self, tid: int, limit: int, low: int, high: int, pause: frozenset[int]) -> Report:
+        """As `_loop`, through waiters: a thread that sleeps in a typed wait may take any of these stops, and hands it over."""
+        program = self._program
+        report = Report(program.pid, tid, StepDone())
+        for _ in range(limit):
+            report = program.ask(running.step_instruction, tid)
+            pc = program.registers().pc if _plain(report) else -1
+            if not _plain(report) or pc in pause or (high and not low <= pc < high):
+                break
+        return report
 
     # --- lines ----------------------------------------------------------------------------------------------------------------
     def lines(self, count: int, *, over: bool) -> Stopped:
