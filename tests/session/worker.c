@@ -92,7 +92,10 @@ static void tick(long microseconds)
 static void *spin(void *unused)
 {
     (void)unused;
-    while (forever) counter++;
+    while (forever) {
+        counter++;
+        counter--;
+    }
     return 0;
 }
 
@@ -103,7 +106,10 @@ static void *rest(void *unused)
     return 0;
 }
 
-static void *nothing(void *unused) { return unused; }
+static void *nothing(void *unused)
+{
+    return unused;
+}
 
 static char **again;
 
@@ -199,6 +205,10 @@ int main(int argc, char **argv)
         pthread_create(&thread, 0, short_life, 0);
         pthread_join(thread, 0);
         puts("joined");
+    } else if (!strcmp(mode, "one")) {                  /* a thread that returns at once */
+        pthread_t thread;
+        pthread_create(&thread, 0, nothing, 0);
+        pthread_join(thread, 0);
     } else if (!strcmp(mode, "leader")) {               /* the leader ends first, another thread runs on */
         pthread_t thread;
         leader = pthread_self();

@@ -25,13 +25,19 @@ _Status = drgn.ModuleFileStatus
 
 
 def read_maps(pid: int) -> list[tuple[int, int, str, str]]:
-    """The mappings of a process: first address, first address after it, permissions, path (proc_pid_maps(5))."""
-    maps = []
-    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split(None, 5)
-            low, high = (int(part, 16) for part in fields[0].split("-"))
-            maps.append((low, high, fields[1], fields[5].rstrip("\n") if len(fields) > 5 else ""))
+    """The mappings of a process: first address, first address after it, permissions, path (proc_pid_maps(5)).
+
+    A leader that has ended before its threads has no memory any more; its threads have.
+    """
+    maps: list[tuple[int, int, str, str]] = []
+    for tid in (pid, *(int(name) for name in os.listdir(f"/proc/{pid}/task"))):
+        with open(f"/proc/{pid}/task/{tid}/maps", encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                fields = line.split(None, 5)
+                low, high = (int(part, 16) for part in fields[0].split("-"))
+                maps.append((low, high, fields[1], fields[5].rstrip("\n") if len(fields) > 5 else ""))
+        if maps:
+            break
     return maps
 
 
@@ -80,6 +86,7 @@ class ProcessCore(Core):
         self._executable: list[tuple[int, int]] | None = None
         self._libraries_wanted: set[str] = set()
         self._unmapped: set[str] = set()
+        self._files_known: list[tuple[int, int, str, str]] = []  # mapped files when all of their code was known
         self.visible_code: dict[int, dict[tuple[str, int], int]] = {}
         program = drgn.Program()
         super().__init__(program)
@@ -99,8 +106,10 @@ class ProcessCore(Core):
             raise TraceeGone(f"process {pid} is gone", errno=error.errno or 0, tid=pid) from error
         except PermissionError as error:
             raise NotPermitted(
-                f"/proc/{pid} may not be read, so there are no symbols", "debug your own processes, or become root",
-                errno=error.errno or 0, tid=pid,
+                f"/proc/{pid} may not be read, so there are no symbols",
+                "debug your own processes, or become root",
+                errno=error.errno or 0,
+                tid=pid,
             ) from error
         except (OSError, ValueError, drgn.FaultError) as error:
             raise Failed(f"the debug information of process {pid} cannot be read: {error}") from error
@@ -177,8 +186,15 @@ class ProcessCore(Core):
             OSError: the process is gone.
         """
         self._executable = None
+        try:
+            os.readlink(f"/proc/{self.pid}/exe")
+        except OSError:
+            return False  # its leader has ended before its threads, or all of it has: drgn, which reads the leader's files, would fail
+        files = [mapping for mapping in read_maps(self.pid) if mapping[3].startswith("/")]
+        if files == self._files_known:
+            return False
         before = [(image.module.name, image.bias) for image in self.images]
-        mapped = {low: os.path.realpath(path.removesuffix(" (deleted)")) for low, _, _, path in read_maps(self.pid)}
+        mapped = {low: os.path.realpath(path.removesuffix(" (deleted)")) for low, _, _, path in files}
         for module in self.program.modules():
             # After dlclose: drgn has no call to remove a module, and another one at its address would be an error.
             path = module.loaded_file_path
@@ -205,6 +221,11 @@ class ProcessCore(Core):
             pass  # stripped: names come from symbols, or there are none
         self._take_own_libraries()
         self.refresh_images()
+        # A single step must not pay for all this (5 ms).  ld.so maps a library before it enters it into the link map, where drgn looks:
+        # what is mapped may be taken for known only once drgn knows each file with code.
+        known = {os.path.realpath(module.loaded_file_path) for module in self.program.modules() if module.loaded_file_path}
+        code = {mapped[low] for low, _, permissions, _ in files if "x" in permissions}
+        self._files_known = files if code <= known else []
         changed = before != [(image.module.name, image.bias) for image in self.images]
         if changed:
             self._cfi.clear()

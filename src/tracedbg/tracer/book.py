@@ -125,7 +125,8 @@ class Inferior:
         """
         if self.memory is None:
             try:
-                self.memory = Memory(self.pid)
+                # By a thread that lives: a leader that has ended before its threads has no memory any more.
+                self.memory = Memory(next((int(tracee.tid) for tracee in self.living()), int(self.pid)))
             except OSError as error:
                 text = f"process {self.pid} has no memory any more"
                 raise TraceeGone(text, "it has ended; its status will tell", tid=self.pid) from error

@@ -16,7 +16,7 @@ from tracedbg.kernel.wait import WaitResult
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import LoopBegan, LoopDone, TraceeStopped
 from tracedbg.model.ids import Tid
-from tracedbg.model.stops import BreakpointHit, ExecStop, ExitEvent, NewTask, SignalDelivery, StepDone, VforkDone
+from tracedbg.model.stops import BreakpointHit, ExecStop, ExitEvent, Interrupted, NewTask, SignalDelivery, StepDone, VforkDone
 from tracedbg.model.views import Report
 from tracedbg.model.waitstatus import STEP_TRAP, WaitStatus
 
@@ -142,8 +142,8 @@ def _other_news(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, run:
         tracee.deliver = stop.signal if row.deliver else 0
         if not row.stop:
             return None
-    if isinstance(stop, StepDone):
-        return None
+    if isinstance(stop, (StepDone, Interrupted)):
+        return None  # this loop is interrupted through its seat: a stop of ours is a late one
     return Report(inferior.pid, tracee.tid, stop)
 
 

@@ -23,6 +23,7 @@ from tracedbg.model.stops import (
     GroupStop,
     Interrupted,
     NewTask,
+    OtherEvent,
     SignalDelivery,
     StepDone,
     ThreadEnded,
@@ -199,7 +200,7 @@ class Run:
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, StepDone):
                 yield from stop_all(self._pt, self._book, inferior)  # also threads and children that this step has made
-                return None
+                return self._report(tracee, Interrupted()) if inferior.interrupt_asked and tracee.stopped else None
             if news.tid == tracee.tid and isinstance(news.stop, SignalDelivery) and not self._book.signals[news.stop.signal].stop:
                 # Not for the user: step on; the signal goes along, or waits where the byte is lifted.
                 row = self._book.signals[news.stop.signal]
@@ -220,6 +221,9 @@ class Run:
             if news.tid == tracee.tid and isinstance(news.stop, VforkDone):
                 vfork_done(self._pt, inferior, tracee)
                 let_step(self._pt, tracee)
+                continue
+            if news.tid == tracee.tid and isinstance(news.stop, (Interrupted, OtherEvent)) and not inferior.interrupt_asked:
+                let_step(self._pt, tracee)  # a stop of ours that comes late, say: resumed by CONT, it would run away
                 continue
             if isinstance(news.stop, Born) and news.tid != tracee.tid and not others_run:
                 continue  # made by this step: it waits with the others

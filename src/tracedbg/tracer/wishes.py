@@ -30,9 +30,7 @@ class Breakpoint:
 
     def view(self) -> BreakpointView:
         """A frozen copy."""
-        return BreakpointView(
-            self.number, self.spec, self.addresses, self.where, self.enabled, self.temporary, self.hits, self.ignore
-        )
+        return BreakpointView(self.number, self.spec, self.addresses, self.where, self.enabled, self.temporary, self.hits, self.ignore)
 
 
 class BreakpointTable:
