@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import ENVIRONMENT, batch, command, tracedbg
+from tests.cli import ENVIRONMENT, batch, command, inside, tracedbg
 from tests.programs import build
 
 pytestmark = [pytest.mark.needs("ptrace"), pytest.mark.slow]
@@ -89,25 +89,25 @@ def test_statuses_and_scripts(tmp_path: Path) -> None:
     script = tmp_path / "three.tdbg"
     script.write_text("# a comment\necho one\n\nnosuch command\necho two\n")
     for done in (
-        tracedbg("--batch", "-x", str(script)),
+        inside("--batch", "-x", str(script)),
         tracedbg(stdin=script.read_text()),
-        tracedbg("--batch", "-x", "-", stdin=script.read_text()),
+        inside("--batch", "-x", "-", stdin=script.read_text()),
     ):
         assert done.returncode == 1
         assert "\none\n" in done.stdout
         assert 'Undefined command: "nosuch"' in done.stdout
         assert "two" not in done.stdout
-    on = tracedbg("--batch", "--keep-going", "-x", str(script))
+    on = inside("--batch", "--keep-going", "-x", str(script))
     assert on.returncode == 1
     assert on.stdout.endswith("\ntwo\n")
-    assert batch("echo fine").returncode == 0
-    assert batch("quit", "nosuch").returncode == 0
+    assert inside("--batch", "-ex", "echo fine").returncode == 0
+    assert inside("--batch", "-ex", "quit", "-ex", "nosuch").returncode == 0
 
 
 def test_options_keep_their_order(tmp_path: Path) -> None:
     script = tmp_path / "second.tdbg"
     script.write_text("echo second\n")
-    done = tracedbg("--batch", "-ex", "echo first", "-x", str(script), "-ex", "echo third")
+    done = inside("--batch", "-ex", "echo first", "-x", str(script), "-ex", "echo third")
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if not line.startswith("tracedbg>")] == ["first", "second", "third"]
 
@@ -118,15 +118,16 @@ def test_arguments_of_the_program(tmp_path: Path) -> None:
         ["--args", "/bin/echo", "--batch", "-p", "two words"],
         ["--", "/bin/echo", "--batch", "-p", "two words"],
     ):
-        done = tracedbg("--batch", "--log", "quiet", "-ex", "run", *words)
+        done = inside("--batch", "--log", "quiet", "-ex", "run", *words)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "tracee   | --batch -p two words\n" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["tour", "learn"])
-def test_a_program_of_a_sub_commands_name(tmp_path: Path, name: str) -> None:
+def test_a_program_of_a_sub_commands_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     shutil.copy("/bin/true", tmp_path / name)
-    done = tracedbg("--batch", "-ex", "run", f"./{name}", cwd=tmp_path)
+    done = inside("--batch", "-ex", "run", f"./{name}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exited normally" in done.stdout
 
@@ -212,7 +213,7 @@ def assert_clear(line: str, words: str) -> None:
 
 @pytest.mark.parametrize("name", ["nosuch", "elf32", "text"])
 def test_a_program_on_the_command_line_that_cannot_be_debugged(files: Path, name: str) -> None:
-    done = tracedbg("--batch", "-ex", "run", str(files / name))
+    done = inside("--batch", "-ex", "run", str(files / name))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert_clear(line, BAD_PROGRAMS[name])
@@ -221,7 +222,7 @@ def test_a_program_on_the_command_line_that_cannot_be_debugged(files: Path, name
 def answers(*commands: str, program: str = "") -> list[list[str]]:
     """The lines that each of these commands answers, in one session that goes on after failures; all must fail."""
     words = [word for each in commands for word in ("-ex", each, "-ex", "echo ----")]
-    done = tracedbg("--batch", "--keep-going", "--log", "quiet", *words, *([program] if program else []))
+    done = inside("--batch", "--keep-going", "--log", "quiet", *words, *([program] if program else []))
     assert (done.returncode, done.stderr) == (1, "")
     parts = done.stdout.split("----\n")
     assert len(parts) == len(commands) + 1
@@ -311,7 +312,7 @@ def test_a_program_whose_interpreter_is_missing(tmp_path: Path) -> None:
     program = tmp_path / "lost"
     program.write_bytes(data)
     program.chmod(0o755)
-    done = tracedbg("--batch", "-ex", "run", str(program))
+    done = inside("--batch", "-ex", "run", str(program))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert_clear(line, "does not exist here")
@@ -323,7 +324,7 @@ def test_a_program_whose_interpreter_is_missing(tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_wrong_usage(words: list[str]) -> None:
-    done = tracedbg("--batch", *words)
+    done = inside("--batch", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("tracedbg: ")
     assert "Traceback" not in done.stderr

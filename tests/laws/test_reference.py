@@ -57,7 +57,7 @@ def test_a_row_is_complete(row: Command) -> None:
     # Only this annotation: those of the arguments may name types that are imported for type checkers alone.
     answer = typing.get_type_hints(_only_return(row.handler), vars(inspect.getmodule(row.handler)))["return"]
     for kind in typing.get_args(answer) or (answer,):
-        assert inspect.isclass(kind) and hasattr(kind, "lines"), f"{row.name} answers {kind}"
+        assert callable(getattr(kind, "lines", None)), f"{row.name} answers {kind}"
 
 
 @pytest.mark.parametrize(
