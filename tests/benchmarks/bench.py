@@ -1,6 +1,6 @@
 """How fast: tracedbg beside gdb and a bare C loop, interleaved, on one CPU.  Prints ratios; asserts nothing.
 
-    python -m tests.benchmarks.bench [--rounds 5] [--steps 100000] [--seconds 2] [--free]
+    python -m tests.benchmarks.bench [--rounds 5] [--steps 100000] [--seconds 2] [--keys 100] [--free]
 
 Absolute times drift by a fifth on shared machines, so only the ratios of one run count.  Debugger and program run on the
 same CPU (`--free` leaves that to the scheduler), because where they run decides more than the language does.  A start-up
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -26,6 +27,7 @@ from tests.programs import build
 
 HERE = Path(__file__).resolve().parent
 PROMPT = b"tracedbg>"
+SOURCE_LINE = re.compile(rb"(?:\n|\x1b\[[0-9;?]*[A-Za-z])(?:0x[0-9a-f]{16} +)?\d+ {3,}\S")
 
 
 def timed(command: list[str]) -> float:
@@ -149,12 +151,53 @@ def starts(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, 
     show("start-up", "ms", 1e3, results, base, goal="prompt ready within 5.5x gdb; main and bt at most 0.9x gdb's")
 
 
+def key_to_stop(options: argparse.Namespace, program: Path) -> None:
+    """One interactive `stepi` through a waiter: from the Enter key until the terminal shows the stop and a prompt below it."""
+    import tempfile
+
+    from tests.terminal.real import tracedbg
+
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory() as state, tracedbg(Path(state), program, cols=100, rows=30) as screen:
+        screen.say("break tick", "Breakpoint 1")
+        screen.say("run", "Breakpoint 1, tick")
+        screen.ready()
+        screen.type("delete\n")
+        for _ in range(options.keys + 5):
+            screen.until(lambda: screen.prompt_line() == "")
+            screen.type("stepi")
+            screen.until(lambda: screen.prompt_line() == "stepi")
+            before = len(screen.chunks)
+            began = time.monotonic()
+            screen.type("\n")
+            seconds.append(screen.until(lambda before=before: stop_painted(screen.chunks[before:])) - began)
+        screen.type("quit\n")
+        screen.wait()
+    seconds = sorted(seconds[5:])
+    say("\none interactive stepi, key to painted stop    goal: 95th percentile at most 15 ms")
+    middle, late = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
+    say(f"  median {middle * 1e3:.1f} ms, 95th percentile {late * 1e3:.1f} ms, longest {seconds[-1] * 1e3:.1f} ms")
+
+
+def stop_painted(chunks: list[tuple[float, bytes]]) -> float:
+    """When the chunk came that completed the stop: its event, its line of source, the prompt below; 0 if it has not yet."""
+    seen = b""
+    for when, data in chunks:
+        seen += data
+        _, stop, below = seen.partition(b"stopped SIGTRAP step")
+        answer, prompt, _ = below.rpartition(PROMPT)
+        if stop and prompt and SOURCE_LINE.search(answer):
+            return when
+    return 0.0
+
+
 def main() -> None:
     """Run them all."""
     parser = argparse.ArgumentParser(description="tracedbg beside gdb and a bare C loop")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=2.0, help="fewer steps where the C loop alone would take longer")
+    parser.add_argument("--keys", type=int, default=100, help="interactive steps")
     parser.add_argument("--free", action="store_true", help="do not pin to one CPU")
     options = parser.parse_args()
     if not options.free:
@@ -166,6 +209,7 @@ def main() -> None:
     say(f"pinned: {not options.free}, rounds: {options.rounds}, gdb: {'yes' if gdb else 'not here'}")
     steps(options, ours, gdb, program)
     starts(options, ours, gdb, program)
+    key_to_stop(options, program)
 
 
 if __name__ == "__main__":

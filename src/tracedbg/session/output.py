@@ -19,6 +19,8 @@ from tracedbg.model.errors import NotNow
 from tracedbg.model.events import ProgramInput, ProgramOutput, pack
 from tracedbg.model.ids import Role
 
+GRACE_S = 0.002
+"""The tty layer hands output on by a kernel worker, a moment after the program wrote it."""
 _PARTIAL_S = 0.05
 """A line without its newline is shown after this long."""
 _LINE_LIMIT = 4096
@@ -128,7 +130,7 @@ class ProgramTerminal:
             self._flush()
             self._raw_to = receiver
 
-    def drain(self, grace: float = 0.002) -> None:
+    def drain(self, grace: float = GRACE_S) -> None:
         """Take in what the program has written up to now; the tty layer delivers a moment later, hence the grace."""
         with self._lock:
             self._take()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from tracedbg.kernel import refusals
@@ -28,7 +29,7 @@ from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
 from .moves import Moves
-from .output import ProgramTerminal
+from .output import GRACE_S, ProgramTerminal
 from .places import Places
 from .settings import Settings
 from .startup import StartFiles, open_files, resolve
@@ -359,10 +360,11 @@ class Program:
 
     def arrive(self, report: Report, note: str = "") -> Stopped:
         """Put the focus on a report and describe the place."""
-        self.terminal.drain()
+        began = time.monotonic()
         moved = bool(self.last) and report.tid != self.tid
         self.last = report
         if report.ended is not None or report.stop is None:
+            self.terminal.drain()
             self.terminal.flush()
             self._gone()
             self._frame_key = None
@@ -374,7 +376,10 @@ class Program:
         source = self.places.source_line(frame)
         ids = report.stop.ids if isinstance(report.stop, BreakpointHit) else ()
         temporary = bool(ids) and not {view.number for view in self.breakpoints()}.intersection(ids)
-        return Stopped(report, frame, source, fresh, note, moved, self.places.mid_line(frame), temporary)
+        mid_line = self.places.mid_line(frame)
+        # What the program wrote before this stop belongs before its answer; the time spent on the frame counts as waiting for it.
+        self.terminal.drain(max(0.0, GRACE_S - (time.monotonic() - began)))
+        return Stopped(report, frame, source, fresh, note, moved, mid_line, temporary)
 
     def new_image(self) -> None:
         """A new program is in place: new symbols, and breakpoints at their places in it."""
