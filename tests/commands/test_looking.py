@@ -54,6 +54,7 @@ def test_the_stack_as_gdb_shows_it(program: str, flags: tuple[str, ...], place: 
     theirs = from_gdb(binary, place, commands, times)
     with stopped_at(binary, place, times=times) as at:
         ours = [normal(at.say(command)) for command in commands]
+    assert len(ours[0]) == len(theirs[0])
     if program == "structs" and not flags:
         # Of two variables with one name only that of the inner block is known to us; gdb shows both.
         assert theirs[1].count("outer = 1") == 1
@@ -62,7 +63,8 @@ def test_the_stack_as_gdb_shows_it(program: str, flags: tuple[str, ...], place: 
         for answer in (*theirs, *ours):
             answer[:] = [line.replace("number=2", "number=1").replace("number=3", "number=1") for line in answer]
             answer[:] = [line.replace("argument=0x2", "argument=0x1").replace("argument=0x3", "argument=0x1") for line in answer]
-            answer[:] = [line for line in answer if "clone" not in line and "start_thread" not in line]
+            # gdb finds the C library's names in a debug file of its own; the frames are the same.
+            answer[:] = [line for line in answer if not any(word in line for word in ("clone", "start_thread", "libc.so"))]
             answer[:] = [line.replace("number = 2", "number = 1").replace("number = 3", "number = 1") for line in answer]
             answer[:] = [line for line in answer if not line.startswith(("sum =", "argument ="))]
     assert list(zip(commands, ours, strict=True)) == list(zip(commands, theirs, strict=True))

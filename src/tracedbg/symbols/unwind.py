@@ -165,7 +165,7 @@ def activations(
 
 
 def backtrace(core: ProcessCore, regs: Sequence[int], main: int | None) -> Iterator[Activation]:
-    """The frames that a user wants to see: up to ``main``, without unknown ones at the outer end.
+    """The frames that a user wants to see: up to ``main``, without those at the outer end that are in no program or library.
 
     Args:
         core: of the process.
@@ -175,7 +175,9 @@ def backtrace(core: ProcessCore, regs: Sequence[int], main: int | None) -> Itera
     unknown: list[Activation] = []
     for activation in activations(core, regs):
         symbol = core.symbol_at(activation.code)
-        if symbol is None and activation.kind != "signal" and not activation.frame.function_name and not activation.given:
+        # Code without a name is a frame like any other (a stripped library); what is in no file at all may be an unwinder's guess.
+        nowhere = core.image_at(activation.code) is None and not activation.frame.function_name
+        if symbol is None and nowhere and activation.kind != "signal" and not activation.given:
             unknown.append(activation)
             continue
         yield from unknown
