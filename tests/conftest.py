@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests import hostneeds, leftovers
+from tests import hostneeds, leftovers, programs
 
 # drgn's OpenMP runtime keeps a pool of kernel threads for good once it has used more than one.  That pool would be an
 # unknown thread in every check for leftovers, so in-process tests use one; programs that tests start inherit it too.
@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ):
         config.addinivalue_line("markers", line)
     leftovers.become_subreaper()
+    programs.share_folder()  # before workers start, so that they share it
 
 
 def pytest_report_header() -> list[str]:

@@ -1,11 +1,12 @@
 """Programs to debug: small C sources beside this file, and `build`, which compiles one.
 
 Runs on the main thread of a test run.  It must not leave files behind: everything it compiles
-lies in one temporary directory that goes when the run ends.
+lies in one temporary directory that goes when the run ends.  The workers of a parallel run share it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -19,17 +20,24 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
-@functools.cache
-def _folder() -> Path:
-    """The directory of this run's programs; it can be read by every user, since some tests give up root."""
-    # The object removes the directory when it is finalised, at the latest when the interpreter ends: so keep it.
-    global _keep
-    _keep = tempfile.TemporaryDirectory(prefix="tracedbg-programs-", ignore_cleanup_errors=True)
-    os.chmod(_keep.name, 0o755)
-    return Path(_keep.name)
-
-
+# Its value is the directory of this run's programs.  The first process of a run sets it, and workers inherit it.
+_VARIABLE = "TRACEDBG_TEST_PROGRAMS"
 _keep: tempfile.TemporaryDirectory[str] | None = None
+
+
+def share_folder() -> Path:
+    """The directory of this run's programs, made by the first call of the first process.
+
+    It can be read by every user, since some tests give up root.
+    """
+    global _keep
+    inherited = os.environ.get(_VARIABLE)
+    if inherited is None:
+        # The object removes the directory when it is finalised, at the latest when the interpreter ends: so keep it.
+        _keep = tempfile.TemporaryDirectory(prefix="tracedbg-programs-", ignore_cleanup_errors=True)
+        os.chmod(_keep.name, 0o755)
+        os.environ[_VARIABLE] = inherited = _keep.name
+    return Path(inherited)
 
 
 def source(name: str) -> Path:
@@ -65,10 +73,20 @@ def build(name: str, *flags: str, compiler: str = "cc") -> Path:
 @functools.cache
 def _compile(path: Path, flags: tuple[str, ...], compiler: str) -> Path:
     key = hashlib.sha256(repr((path.name, flags, compiler)).encode() + path.read_bytes()).hexdigest()[:16]
-    folder = _folder() / key
-    program = folder / path.stem
-    folder.mkdir()
+    folder = share_folder() / key
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
+    program = folder / path.stem
+    # One worker compiles, the others wait for it; what it leaves when it fails is not taken for a program.
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            _call_compiler(path, flags, compiler, folder / "unfinished")
+            (folder / "unfinished").rename(program)
+    return program
+
+
+def _call_compiler(path: Path, flags: tuple[str, ...], compiler: str, program: Path) -> None:
     # Standard input is closed so that a compiler that asks something fails instead of waiting for ever.
     done = subprocess.run(
         [compiler, "-pthread", *flags, str(path), "-o", str(program)],
@@ -77,4 +95,3 @@ def _compile(path: Path, flags: tuple[str, ...], compiler: str) -> Path:
     if done.returncode and "-static" in " ".join(flags) and "cannot find -l" in done.stderr:
         pytest.skip(f"no static C library here: {done.stderr.splitlines()[0]}")
     assert done.returncode == 0, done.stderr
-    return program
