@@ -243,6 +243,17 @@ class Screen:
                     raise AssertionError(f"no {wanted!r} in the output, which ends with {tail!r}")
                 self._changed.wait(left)
 
+    def until_chunks(self, since: int, wanted: Callable[[list[tuple[float, bytes]]], float], deadline: float = 8.0) -> float:
+        """Wait until `wanted` finds its moment in the chunks from number `since` on; nothing is emulated, so nothing else is timed."""
+        end = time.monotonic() + deadline
+        with self._changed:
+            while not (found := wanted(self.chunks[since:])):
+                left = end - time.monotonic()
+                if left <= 0 or self._at_end:
+                    raise AssertionError(f"not seen in {b''.join(data for _, data in self.chunks[since:])!r}")
+                self._changed.wait(left)
+        return found
+
     def modes(self) -> int:
         """The terminal's local modes now (``ECHO``, ``ICANON``, ...), see termios(3)."""
         return int(termios.tcgetattr(self._slave)[3])

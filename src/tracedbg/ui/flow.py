@@ -25,8 +25,9 @@ FRAME = 0.05
 _LONG = 0.4 * FRAME
 """Seconds from which on a frame is too long."""
 
-_GATHER = 0.004
-"""Seconds from the first line to its frame: what one command tells arrives within this time and is drawn together."""
+_GATHER = 0.015
+"""Seconds from the first line to its frame: what one command tells arrives within this time and is drawn together, since each
+drawing takes as long as a single step and would hold it up.  `hurry` ends the time early."""
 
 _BURST = 4.0
 """Frames that may follow each other closely after a quiet time, so that an answer does not wait for the next tick."""
@@ -71,6 +72,16 @@ class Flow:
             loop.call_soon_threadsafe(self._schedule)
         except RuntimeError:  # the loop was closed between the two lines: the terminal has gone
             self._woken = False
+
+    def hurry(self) -> None:
+        """Something is complete (a command has ended): no reason to gather any longer.  Any thread."""
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._at_once)
+        except RuntimeError:  # closed meanwhile
+            pass
 
     touch = wake
 
@@ -148,6 +159,12 @@ class Flow:
         spare = self._spare()
         delay = _GATHER if spare >= 1 else (1 - spare) * FRAME
         self._timer = self._loop.call_later(delay, self._frame)
+
+    def _at_once(self) -> None:
+        self._schedule()
+        if self._timer is not None and self._loop is not None and self._spare() >= 1 and not self.held:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(0, self._frame)  # behind the lines that were announced before
 
     def _frame(self) -> None:
         self._timer = None

@@ -76,10 +76,11 @@ class SessionHost:
     def take(self, record: Record) -> None:
         """A sink's part: draw and enqueue (publishing thread, under the log's lock)."""
         keep = isinstance(record.event, (CommandFinished, LineEntered))
-        for pieces in self._lines.of(record):
+        lines = self._lines.of(record)
+        for pieces in lines:
             self._pump.put(pieces, keep=keep)
-        if isinstance(record.event, _MOVES):
-            # Most of them are drawn, and a frame draws the toolbar too; but not with `log off`, or in a lane that is not shown.
+        if not lines and isinstance(record.event, _MOVES):
+            # What is drawn brings the toolbar up to date as well; not so with `log off`, or for a lane that is not shown.
             for callback in self._callbacks:
                 callback()
 
