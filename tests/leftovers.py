@@ -100,8 +100,7 @@ def _reap_adopted(before: Belongings) -> None:
 def compare(before: Belongings, after: Belongings) -> list[str]:
     """One line for each thing that `after` has and `before` had not (or the other way round for handlers)."""
     found = [
-        f"process {pid} ({_text(f'/proc/{pid}/comm').strip()!r}, state {_state(pid)})"
-        for pid in sorted(after.children - before.children)
+        f"process {pid} ({_text(f'/proc/{pid}/comm').strip()!r}, state {_state(pid)})" for pid in sorted(after.children - before.children)
     ]
     new_threads = sorted(after.threads - before.threads, key=lambda each: each.name)
     found.extend(f"thread {thread.name!r} (tid {thread.native_id})" for thread in new_threads)

@@ -16,8 +16,10 @@ def test_backtrace_gives_typed_frames() -> None:
     with stopped_at(build("fact"), "fact", times=3) as at:
         stack = at.do("backtrace")
         assert [(each.level, each.function, each.line) for each in stack.frames] == [
-            (0, "fact", line_of("fact", "long below = 1")), (1, "fact", line_of("fact", "below = fact")),
-            (2, "fact", line_of("fact", "below = fact")), (3, "main", line_of("fact", "result = fact")),
+            (0, "fact", line_of("fact", "long below = 1")),
+            (1, "fact", line_of("fact", "below = fact")),
+            (2, "fact", line_of("fact", "below = fact")),
+            (3, "main", line_of("fact", "result = fact")),
         ]
         assert [each.args[0].text for each in stack.frames[:3]] == ["3", "4", "5"]
         assert stack.addresses == (False, True, True, True)

@@ -139,7 +139,10 @@ def test_registers_are_read_and_written() -> None:
     with stopped_at(build("fact"), "fact") as at:
         at.do("set $rbx = 0x1122334455667788")
         assert [row.value for row in at.do("info registers rbx ebx bx bl").rows] == [
-            0x1122334455667788, 0x55667788, 0x7788, 0x88,
+            0x1122334455667788,
+            0x55667788,
+            0x7788,
+            0x88,
         ]
         at.do("set $ebx = 1")
         assert at.do("info registers rbx").rows[0].value == 1

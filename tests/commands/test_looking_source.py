@@ -71,7 +71,8 @@ def test_places_as_gdb_names_them() -> None:
     with stopped_at(binary, "fact") as at:
         ours = [normal(at.say(command)) for command in commands]
     different = [
-        each for each in zip(commands, ours, theirs, strict=True)
+        each
+        for each in zip(commands, ours, theirs, strict=True)
         if each[1] != each[2] and each[2][0] not in each[1][0] and each[1][0] not in each[2][0]
     ]
     assert not different

@@ -46,9 +46,7 @@ def wait4(pid: int, options: int = WALL) -> tuple[int, int]:
     """The raw call: pid, 0 or minus the errno; and the status word."""
     status = ctypes.c_int(0)
     ctypes.set_errno(0)
-    result = libc.syscall(
-        ctypes.c_long(SYS_WAIT4), ctypes.c_long(pid), ctypes.byref(status), ctypes.c_long(options), ctypes.c_long(0)
-    )
+    result = libc.syscall(ctypes.c_long(SYS_WAIT4), ctypes.c_long(pid), ctypes.byref(status), ctypes.c_long(options), ctypes.c_long(0))
     return (result, status.value) if result >= 0 else (-ctypes.get_errno(), 0)
 
 

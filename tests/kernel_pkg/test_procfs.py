@@ -54,10 +54,7 @@ def test_threads_asleep_in_each_wait_call_are_seen() -> None:
 
 
 def test_wait_for_any_child_is_shown_with_its_sign() -> None:
-    code = (
-        "pid = os.fork()\nif pid == 0: signal.pause()\n"
-        "threading.Thread(target=os.waitpid, args=(-1, 0x40000000), daemon=True).start()"
-    )
+    code = "pid = os.fork()\nif pid == 0: signal.pause()\nthreading.Thread(target=os.waitpid, args=(-1, 0x40000000), daemon=True).start()"
     with target(code) as process:
         leader, waiter = until(lambda: t if len(t := procfs.threads(process.pid)) == 2 else None)
         assert leader == process.pid
@@ -79,9 +76,7 @@ def test_a_sleeper_that_does_not_wait_is_not_taken_for_a_waiter() -> None:
         assert procfs.asleep_in_wait(process.pid) is None
 
 
-@pytest.mark.parametrize(
-    "name", [b") R 0 (", b"a\nTracerPid:\t7", b"\x1b]0;own\x07", b"\xff\xfe) Z", b"))))) (((((", b"sp ace", b""]
-)
+@pytest.mark.parametrize("name", [b") R 0 (", b"a\nTracerPid:\t7", b"\x1b]0;own\x07", b"\xff\xfe) Z", b"))))) (((((", b"sp ace", b""])
 def test_a_hostile_thread_name_fools_no_reader(name: bytes) -> None:
     with target(f"assert libc.prctl(15, {name!r}, 0, 0, 0) == 0") as process:
         pid = process.pid

@@ -92,9 +92,7 @@ def test_meta_and_display() -> None:
     assert group.meta == "Facts about the program."
 
 
-def test_a_name_that_needs_quotes_gets_them_and_hostile_ones_are_shown_harmless(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_needs_quotes_gets_them_and_hostile_ones_are_shown_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my log").write_text("")
     (tmp_path / "bad\x1b[2J").write_text("")
     monkeypatch.chdir(tmp_path)

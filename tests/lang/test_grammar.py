@@ -60,9 +60,7 @@ def plain(*texts: str) -> list[tuple[str, bool]]:
         ("once 1", (), "once", None, plain("1"), False),
     ],
 )
-def test_lines(
-    text: str, actors: tuple[str, ...], verb: str, suffix: str | None, words: list[tuple[str, bool]], background: bool
-) -> None:
+def test_lines(text: str, actors: tuple[str, ...], verb: str, suffix: str | None, words: list[tuple[str, bool]], background: bool) -> None:
     line = parse(text)
     assert shape(line) == (actors, verb, suffix, words, background)
     assert line.text == text

@@ -200,9 +200,7 @@ def test_the_search_for_docstrings_finds_what_it_is_for() -> None:
     code = '"""Doc."""\nclass A:\n    """Doc."""\n    def f(self): ...\n    def _g(self): ...\ndef h(): ...\n'
     assert undocumented_in(ast.parse(code), "m") == ["m:4: A.f", "m:6: h"]
     assert undocumented_in(ast.parse("x = 1\n"), "m") == ["m: the module"]
-    family = (
-        '"""M."""\nclass A:\n    """A."""\n    def f(self):\n        """F."""\nclass B(A):\n    """B."""\n    def f(self): ...\n'
-    )
+    family = '"""M."""\nclass A:\n    """A."""\n    def f(self):\n        """F."""\nclass B(A):\n    """B."""\n    def f(self): ...\n'
     assert undocumented_in(ast.parse(family), "m") == []
     assert undocumented_in(ast.parse(family.replace("B(A)", "B")), "m") == ["m:8: B.f"]
 
@@ -251,9 +249,7 @@ def tracked() -> list[Path]:
         return [TOP / name for name in done.stdout.decode().split("\0") if name and (TOP / name).is_file()]
     parts = {"src", "tests", "docs", ".ci"}
     return [
-        path
-        for path in TOP.rglob("*")
-        if path.is_file() and path.relative_to(TOP).parts[0] in parts and "__pycache__" not in path.parts
+        path for path in TOP.rglob("*") if path.is_file() and path.relative_to(TOP).parts[0] in parts and "__pycache__" not in path.parts
     ]
 
 

@@ -90,7 +90,11 @@ def _call_compiler(path: Path, flags: tuple[str, ...], compiler: str, program: P
     # Standard input is closed so that a compiler that asks something fails instead of waiting for ever.
     done = subprocess.run(
         [compiler, "-pthread", *flags, str(path), "-o", str(program)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     if done.returncode and "-static" in " ".join(flags) and "cannot find -l" in done.stderr:
         pytest.skip(f"no static C library here: {done.stderr.splitlines()[0]}")

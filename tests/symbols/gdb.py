@@ -21,8 +21,14 @@ def ask(program: Path, commands: Sequence[str]) -> list[str]:
     for command in commands:
         words += ["-ex", f"echo {_MARK}\\n", "-ex", command]
     done = subprocess.run(
-        [*words, str(program)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=100, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        [*words, str(program)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     parts = done.stdout.split(_MARK + "\n")[1:]
     assert len(parts) == len(commands), done.stdout

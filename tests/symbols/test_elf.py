@@ -23,8 +23,11 @@ def make(path: Path, data: bytes, mode: int = 0o755) -> str:
 @pytest.mark.parametrize(
     ("flags", "pie", "static"),
     [
-        (("-g", "-pie"), True, False), (("-g", "-no-pie"), False, False), (("-g", "-static"), False, True),
-        (("-g", "-static-pie"), True, True), (("-s", "-pie"), True, False),
+        (("-g", "-pie"), True, False),
+        (("-g", "-no-pie"), False, False),
+        (("-g", "-static"), False, True),
+        (("-g", "-static-pie"), True, True),
+        (("-s", "-pie"), True, False),
     ],
 )
 def test_kinds_of_programs(flags: tuple[str, ...], pie: bool, static: bool) -> None:
@@ -44,7 +47,10 @@ def test_script(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "empty"), (b"hello\n", "not an ELF"), (b"#!\n", "no interpreter"), (b"#!/no/such\n", "/no/such"),
+        (b"", "empty"),
+        (b"hello\n", "not an ELF"),
+        (b"#!\n", "no interpreter"),
+        (b"#!/no/such\n", "/no/such"),
         (b"\x7fELF\x02", "cut short"),
     ],
 )

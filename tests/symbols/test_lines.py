@@ -16,8 +16,14 @@ from tracedbg.symbols.lineprogram import END, PROLOGUE_END, STATEMENT, Sections
 from tracedbg.symbols.lines import LineTable
 
 FLAGS = [
-    ("-g", "-O0"), ("-g", "-O2"), ("-gdwarf-4", "-O2"), ("-gdwarf-3", "-O1"), ("-gdwarf-2", "-O0"), ("-g", "-O2", "-gz"),
-    ("-g3", "-O3", "-ffunction-sections"), ("-g", "-O2", "-flto"),
+    ("-g", "-O0"),
+    ("-g", "-O2"),
+    ("-gdwarf-4", "-O2"),
+    ("-gdwarf-3", "-O1"),
+    ("-gdwarf-2", "-O0"),
+    ("-g", "-O2", "-gz"),
+    ("-g3", "-O3", "-ffunction-sections"),
+    ("-g", "-O2", "-flto"),
 ]
 
 
@@ -79,7 +85,7 @@ def test_find_and_row_agree() -> None:
     line = line_of("fact.c", "long product")
     found, places = table.find("fact.c", line)
     assert found == line
-    (address, path), = places
+    ((address, path),) = places
     row = table.row_at(address, path)
     assert row is not None
     assert (row.low, row.line, row.is_stmt) == (address, line, True)

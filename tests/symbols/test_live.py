@@ -15,8 +15,9 @@ from tracedbg.symbols.engine import LiveSymbols, StaticSymbols, try_live
 from tracedbg.symbols.values import RIP
 
 
-@pytest.mark.parametrize("flags", [("-g", "-pie"), ("-g", "-no-pie"), ("-g", "-static"), ("-g", "-static-pie"), ("-s", "-pie")],
-                         ids=" ".join)
+@pytest.mark.parametrize(
+    "flags", [("-g", "-pie"), ("-g", "-no-pie"), ("-g", "-static"), ("-g", "-static-pie"), ("-s", "-pie")], ids=" ".join
+)
 def test_load_bias_joins_file_and_process(flags: tuple[str, ...]) -> None:
     program = build("fact", *flags)
     static = StaticSymbols(str(program))

@@ -32,14 +32,20 @@ def our_places(symbols: StaticSymbols, spec: str) -> set[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [("-g", "-O0"), ("-g", "-O2"), ("-g", "-O0", "-fcf-protection"), ("-g", "-static", "-O0"),
-                                   ("-g", "-O1", "-static-pie")], ids=" ".join)
+@pytest.mark.parametrize(
+    "flags",
+    [("-g", "-O0"), ("-g", "-O2"), ("-g", "-O0", "-fcf-protection"), ("-g", "-static", "-O0"), ("-g", "-O1", "-static-pie")],
+    ids=" ".join,
+)
 @pytest.mark.parametrize("name", ["fact", "structs", "inline", "signals", "nocfi"])
 def test_functions_as_gdb(name: str, flags: tuple[str, ...]) -> None:
     program = build(name, *flags)
     symbols = StaticSymbols(str(program))
-    own = set(re.findall(r"^(?:static |volatile |inline |__attribute__\(\(\w+\)\) )*[\w* ]+?[ *](\w+)\([^;]*$",
-                         source(name).read_text(), re.MULTILINE))
+    own = set(
+        re.findall(
+            r"^(?:static |volatile |inline |__attribute__\(\(\w+\)\) )*[\w* ]+?[ *](\w+)\([^;]*$", source(name).read_text(), re.MULTILINE
+        )
+    )
     specs = sorted(own | {"_start", "bare_leaf", "bare_caller"} & set(symbols.functions()))
     assert "main" in specs
     wanted = gdb_places(program, specs)
@@ -81,9 +87,18 @@ def test_all_spellings_mean_the_same_place() -> None:
     (place,) = symbols.locate("fact")
     assert (place.function, place.line) == ("fact", first)
     assert place.file.endswith("/fact.c")
-    for spec in (f"fact.c:{first}", f"programs/fact.c:{first}", f"{place.file}:{first}", "fact.c:fact", f"*{place.address}",
-                 f"*{place.address:#x}", f"*fact+{place.address - symbols.address_of('fact')}", str(first), f"+{first - 3}",
-                 f"-{30 - first}"):
+    for spec in (
+        f"fact.c:{first}",
+        f"programs/fact.c:{first}",
+        f"{place.file}:{first}",
+        "fact.c:fact",
+        f"*{place.address}",
+        f"*{place.address:#x}",
+        f"*fact+{place.address - symbols.address_of('fact')}",
+        str(first),
+        f"+{first - 3}",
+        f"-{30 - first}",
+    ):
         line = 3 if spec[0] == "+" else 30
         assert symbols.locate(spec, default_file=place.file, default_line=line) == [place], spec
     assert symbols.locate("", pc=place.address) == [place]
@@ -93,11 +108,16 @@ def test_all_spellings_mean_the_same_place() -> None:
 @pytest.mark.parametrize(
     ("spec", "kind", "words"),
     [
-        ("facd", NotFound, "did you mean fact"), ("no_such_thing", NotFound, "no function no_such_thing"),
-        ("fakt.c:3", NotFound, "did you mean fact.c"), ("fact.c:999", NotFound, "its last line with code is"),
-        ("fact.c:0", BadArgument, "count from 1"), ("*1+", BadArgument, "no address"),
+        ("facd", NotFound, "did you mean fact"),
+        ("no_such_thing", NotFound, "no function no_such_thing"),
+        ("fakt.c:3", NotFound, "did you mean fact.c"),
+        ("fact.c:999", NotFound, "its last line with code is"),
+        ("fact.c:0", BadArgument, "count from 1"),
+        ("*1+", BadArgument, "no address"),
         ("*nothing+4", NotFound, "no function nothing"),
-        ("12", NotFound, "no current source file"), ("", BadArgument, "a place is missing"), ("fact.c:mein", NotFound, "main"),
+        ("12", NotFound, "no current source file"),
+        ("", BadArgument, "a place is missing"),
+        ("fact.c:mein", NotFound, "main"),
         ("*0x1ffffffffffffffff", BadArgument, "64 bits"),
     ],
 )

@@ -18,11 +18,50 @@ from tracedbg.symbols.engine import LiveSymbols
 from tracedbg.symbols.values import RIP, RSP
 
 EXPRESSIONS = [
-    "global_int", "table", "global_node", "greeting", "node", "*node", "node->next", "node->next->name", "&box", "box.corner[1]",
-    "box.corner[1].x", "letter", "small", "byte", "text", "nowhere", "null", "blank", "function", "per_thread", "&global_node",
-    "nothing", "*function", "grid", "grid[1]", "&grid[1]", "word", "bits", "bits.mid", "many", "&many[2]", "precise",
-    "real", "wide", "colour", "node->colour", "(*node).where", "*node->next", "&node->where.y", "table[2]", "&table", "$rip",
-    "$sp", "-shorty",
+    "global_int",
+    "table",
+    "global_node",
+    "greeting",
+    "node",
+    "*node",
+    "node->next",
+    "node->next->name",
+    "&box",
+    "box.corner[1]",
+    "box.corner[1].x",
+    "letter",
+    "small",
+    "byte",
+    "text",
+    "nowhere",
+    "null",
+    "blank",
+    "function",
+    "per_thread",
+    "&global_node",
+    "nothing",
+    "*function",
+    "grid",
+    "grid[1]",
+    "&grid[1]",
+    "word",
+    "bits",
+    "bits.mid",
+    "many",
+    "&many[2]",
+    "precise",
+    "real",
+    "wide",
+    "colour",
+    "node->colour",
+    "(*node).where",
+    "*node->next",
+    "&node->where.y",
+    "table[2]",
+    "&table",
+    "$rip",
+    "$sp",
+    "-shorty",
 ]
 
 
@@ -81,11 +120,22 @@ def test_expressions_in_an_outer_frame(stopped: tuple[Tracee, LiveSymbols, list[
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("", BadSyntax), ("*", BadSyntax), ("node->", BadSyntax), ("node->zzz", NotFound), ("zzz", NotFound),
-        ("*blank", BadArgument), ("count.x", NotFound), ("count[1]", BadArgument), ("*count", BadArgument),
+        ("", BadSyntax),
+        ("*", BadSyntax),
+        ("node->", BadSyntax),
+        ("node->zzz", NotFound),
+        ("zzz", NotFound),
+        ("*blank", BadArgument),
+        ("count.x", NotFound),
+        ("count[1]", BadArgument),
+        ("*count", BadArgument),
         ("&bits.low", BadArgument),
-        ("(count", BadSyntax), ("count)", BadSyntax), ("$nope", NotFound), ("*null.x", NotFound),
-        ("(" * 3000 + "count", BadSyntax), ("count\x1b", BadSyntax),
+        ("(count", BadSyntax),
+        ("count)", BadSyntax),
+        ("$nope", NotFound),
+        ("*null.x", NotFound),
+        ("(" * 3000 + "count", BadSyntax),
+        ("count\x1b", BadSyntax),
     ],
 )
 def test_bad_expressions(stopped: tuple[Tracee, LiveSymbols, list[int]], text: str, kind: type[Exception]) -> None:
@@ -98,19 +148,34 @@ def test_bad_expressions(stopped: tuple[Tracee, LiveSymbols, list[int]], text: s
 def test_assignments_reach_memory(stopped: tuple[Tracee, LiveSymbols, list[int]]) -> None:
     tracee, symbols, regs = stopped
     for name, value, shown in [
-        ("count", "-7", "-7"), ("count", "0x10", "16"), ("letter", "'\\n'", "10 '\\n'"), ("ratio", "-0.5", "-0.5"),
-        ("real", "2", "2"), ("bits.mid", "-16", "-16"), ("bits.low", "7", "7"), ("bits.high", "1", "1"),
+        ("count", "-7", "-7"),
+        ("count", "0x10", "16"),
+        ("letter", "'\\n'", "10 '\\n'"),
+        ("ratio", "-0.5", "-0.5"),
+        ("real", "2", "2"),
+        ("bits.mid", "-16", "-16"),
+        ("bits.low", "7", "7"),
+        ("bits.high", "1", "1"),
         ("colour", "GREEN", "GREEN"),
-        ("yes", "false", "false"), ("node->where.x", "123456", "123456"), ("grid[1][2]", "9", "9"), ("null", "0", "0x0"),
+        ("yes", "false", "false"),
+        ("node->where.x", "123456", "123456"),
+        ("grid[1][2]", "9", "9"),
+        ("null", "0", "0x0"),
         ("global_int", "letter", "10"),
-        ("wide", "0xffffffffffffffff", "18446744073709551615"), ("per_thread", "5", "5"),
+        ("wide", "0xffffffffffffffff", "18446744073709551615"),
+        ("per_thread", "5", "5"),
     ]:
         address, data = symbols.assign(regs, 0, name, value)
         tracee.write(address, data)
         assert symbols.print_name(regs, 0, name).text == shown, name
     assert symbols.print_name(regs, 0, "bits").text == "{low = 7, mid = -16, high = 1}"
     for name, value in [
-        ("count", "5000000000"), ("bits.low", "9"), ("count", "x y"), ("box", "1"), ("precise", "1"), ("count", "nan"),
+        ("count", "5000000000"),
+        ("bits.low", "9"),
+        ("count", "x y"),
+        ("box", "1"),
+        ("precise", "1"),
+        ("count", "nan"),
     ]:
         with pytest.raises((BadArgument, BadSyntax, NotFound)):
             symbols.assign(regs, 0, name, value)
@@ -131,8 +196,23 @@ def test_assignment_to_what_is_not_in_memory() -> None:
 
 @pytest.mark.slow
 def test_returned_values_as_gdb() -> None:
-    names = ["twice", "ret_char", "ret_uchar", "ret_short", "ret_long", "ret_double", "ret_float", "ret_long_double", "ret_bool",
-             "ret_enum", "ret_string", "ret_point", "ret_pair", "ret_mixed", "ret_big"]
+    names = [
+        "twice",
+        "ret_char",
+        "ret_uchar",
+        "ret_short",
+        "ret_long",
+        "ret_double",
+        "ret_float",
+        "ret_long_double",
+        "ret_bool",
+        "ret_enum",
+        "ret_string",
+        "ret_point",
+        "ret_pair",
+        "ret_mixed",
+        "ret_big",
+    ]
     program = build("structs")
     found = {}
     with Tracee(program) as tracee:
@@ -166,8 +246,7 @@ def test_limits_of_the_formatter() -> None:
         assert text.startswith("{0, 1, 2, ")
         assert text.endswith("198, 199...}")
         tracee.write(base, struct.pack("<300i", *([7] * 9 + [8] * 10 + list(range(281)))))
-        assert symbols.print_name(regs, 0, "table").text.startswith(
-            "{7, 7, 7, 7, 7, 7, 7, 7, 7, 8 <repeats 10 times>, 0, 1, 2")
+        assert symbols.print_name(regs, 0, "table").text.startswith("{7, 7, 7, 7, 7, 7, 7, 7, 7, 8 <repeats 10 times>, 0, 1, 2")
         # A name that holds terminal sequences is shown by its escapes.
         # Text of the program reaches a terminal by its escapes only.
         greeting = int.from_bytes(tracee.read(symbols.address_of("greeting"), 8), "little")
@@ -178,8 +257,12 @@ def test_limits_of_the_formatter() -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (0.0, "0"), (1.5, "1.5"), (-2.75, "-2.75"), (1e30, "1.00000000000000001988e+30"),
-        (1e-7, "9.99999999999999954748e-08"), (100.0, "100"),
+        (0.0, "0"),
+        (1.5, "1.5"),
+        (-2.75, "-2.75"),
+        (1e30, "1.00000000000000001988e+30"),
+        (1e-7, "9.99999999999999954748e-08"),
+        (100.0, "100"),
     ],
 )
 def test_long_double(number: float, text: str) -> None:

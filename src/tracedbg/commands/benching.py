@@ -273,9 +273,7 @@ def _registers(session: Session, tid: int, lane: str) -> Registers:
     try:
         return session.tracer.post(ops.registers, tid).result(_ASK_S)
     except TimeoutError:
-        raise NotNow(
-            "the tracer thread does not answer: it is asleep in a call", "info waitqueue shows in which; Ctrl-C ends it"
-        ) from None
+        raise NotNow("the tracer thread does not answer: it is asleep in a call", "info waitqueue shows in which; Ctrl-C ends it") from None
 
 
 # --- launching ----------------------------------------------------------------------------------------------------------------
@@ -287,9 +285,7 @@ class Launched(msgspec.Struct, frozen=True):
 
     def lines(self, width: int) -> list[Shown]:
         """One line."""
-        return [
-            visible(f"process {self.pid} ({self.path}): traced, its exec stop waits for whoever collects it; $tracee = {self.pid}")
-        ]
+        return [visible(f"process {self.pid} ({self.path}): traced, its exec stop waits for whoever collects it; $tracee = {self.pid}")]
 
 
 @table.add("launch")

@@ -87,9 +87,7 @@ def columns(rows: Iterable[Sequence[str]], gap: str = "  ") -> list[Shown]:
     if not table:
         return []
     widths = [max(len(row[at]) for row in table if at < len(row)) for at in range(max(map(len, table)))]
-    return [
-        visible(gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()) for row in table
-    ]
+    return [visible(gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()) for row in table]
 
 
 def tabbed(text: str) -> Shown:

@@ -78,7 +78,8 @@ _FLAVOR = ChoiceType("FLAVOR", "att", "intel")
 
 @table.add("disassemble", "disas")
 def disassemble(
-    session: Session, flags: Annotated[str, _FLAGS, "r: bytes, s: source lines"] = "",
+    session: Session,
+    flags: Annotated[str, _FLAGS, "r: bytes, s: source lines"] = "",
     where: Annotated[str, _RANGE, "a function or a range; nothing means here"] = "",
 ) -> Disassembly:
     """Show the machine code of a function or a range; an arrow marks where the selected frame stands.

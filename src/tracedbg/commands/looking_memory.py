@@ -116,7 +116,8 @@ class Examined(msgspec.Struct, frozen=True):
 
 @table.add("x", repeat_as="x")
 def examine(
-    session: Session, fmt: Annotated[FormatSpec, "/NFU: count, format, unit"] = NO_FORMAT,
+    session: Session,
+    fmt: Annotated[FormatSpec, "/NFU: count, format, unit"] = NO_FORMAT,
     address: Annotated[Address, "where; nothing goes on behind the last unit"] = "",
 ) -> Examined:
     """Show memory as units.

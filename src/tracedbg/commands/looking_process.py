@@ -77,11 +77,18 @@ def info_proc(session: Session) -> Said:
     except OSError:
         cwd = "(not to be seen)"
     fields = procfs.status_fields(pid)
-    return Said((
-        f"process {pid}", f"cmdline = '{visible(words)}'", f"cwd = '{cwd}'", f"exe = '{procfs.exe(pid) or '(not to be seen)'}'",
-        f"state = {fields.get('State', 'gone')}", f"parent = {fields.get('PPid', '?')}", f"threads = {fields.get('Threads', '?')}",
-        f"TracerPid = {fields.get('TracerPid', '?')}",
-    ))
+    return Said(
+        (
+            f"process {pid}",
+            f"cmdline = '{visible(words)}'",
+            f"cwd = '{cwd}'",
+            f"exe = '{procfs.exe(pid) or '(not to be seen)'}'",
+            f"state = {fields.get('State', 'gone')}",
+            f"parent = {fields.get('PPid', '?')}",
+            f"threads = {fields.get('Threads', '?')}",
+            f"TracerPid = {fields.get('TracerPid', '?')}",
+        )
+    )
 
 
 @table.add("info program")

@@ -81,8 +81,9 @@ def list_(session: Session, where: Annotated[str, _WHERE, "nothing goes on after
         text = places.sources.lines(file, first, last)
     except NotFound:
         if shown is not None and not where and places.sources.count(file) < first:
-            raise NotFound(f"Line number {first} out of range; {file} has {places.sources.count(file)} lines",
-                           "list 1 begins anew, list - goes back") from None
+            raise NotFound(
+                f"Line number {first} out of range; {file} has {places.sources.count(file)} lines", "list 1 begins anew, list - goes back"
+            ) from None
         raise
     if places.list_at is None or places.list_at[0] != file:
         places.list_at = (file, text[0][0])

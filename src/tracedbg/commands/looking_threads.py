@@ -109,10 +109,20 @@ def info_threads(session: Session) -> ThreadList:
         sleeps = letter in ("S", "D")
         wchan = procfs.wchan(tracee.tid) if sleeps else ""
         why = str(tracee.stop.text()) if tracee.stop is not None else ""
-        rows.append(ThreadRow(
-            tracee.number, tracee.tid, procfs.comm(tracee.tid), tracee.state, letter, why, frame, address,
-            tracee.tid == session.program.tid, "" if wchan == "0" else wchan,
-        ))
+        rows.append(
+            ThreadRow(
+                tracee.number,
+                tracee.tid,
+                procfs.comm(tracee.tid),
+                tracee.state,
+                letter,
+                why,
+                frame,
+                address,
+                tracee.tid == session.program.tid,
+                "" if wchan == "0" else wchan,
+            )
+        )
     return ThreadList(tuple(rows))
 
 

@@ -28,9 +28,7 @@ _KEYS = {"^C": b"\x03", "^D": b"\x04", "^Z": b"\x1a", "^\\": b"\x1c"}
 
 
 @table.add("input", while_busy="now", enabled=_alive)
-def input_(
-    session: Session, text: Annotated[Rest, "the text, a newline is added; in quotes exactly this; ^C ^D ^Z are keys"]
-) -> Said:
+def input_(session: Session, text: Annotated[Rest, "the text, a newline is added; in quotes exactly this; ^C ^D ^Z are keys"]) -> Said:
     r"""Type into the program's terminal.
 
     Example: input "yes\n"

@@ -32,9 +32,7 @@ STYLES = ("any", "pid", "nothread", "peek", "waitid")
 """Ways to wait, as `waiter add --style` names them."""
 
 _NOTHREAD = WAIT_OPTIONS["__WNOTHREAD"]
-_FOR_WAIT4 = (
-    _NOTHREAD | WALL | WAIT_OPTIONS["__WCLONE"] | WAIT_OPTIONS["WNOHANG"] | WAIT_OPTIONS["WUNTRACED"] | WAIT_OPTIONS["WCONTINUED"]
-)
+_FOR_WAIT4 = _NOTHREAD | WALL | WAIT_OPTIONS["__WCLONE"] | WAIT_OPTIONS["WNOHANG"] | WAIT_OPTIONS["WUNTRACED"] | WAIT_OPTIONS["WCONTINUED"]
 """All that wait4 knows; other bits make it fail with EINVAL (kernel/exit.c, kernel_wait4)."""
 
 
@@ -48,9 +46,7 @@ class WaiterList(msgspec.Struct, frozen=True):
         if not self.rows:
             return [Shown("There is no waiter; run, attach and waiter add make one.")]
         wide = max(len(row[0]) for row in self.rows)
-        return [
-            visible(f"{name:<{wide}}  tid {tid}  {style}: {doing}, {taken} taken") for name, tid, style, doing, taken in self.rows
-        ]
+        return [visible(f"{name:<{wide}}  tid {tid}  {style}: {doing}, {taken} taken") for name, tid, style, doing, taken in self.rows]
 
 
 @table.add("waiter add", while_busy="now")
@@ -95,9 +91,7 @@ def _style(style: str, pid: int | None, options: int | None) -> Style:
     allowed = _FOR_WAIT4 if call == "wait4" else _FOR_WAIT4 | WAIT_OPTIONS["WEXITED"]
     if bits & ~allowed:
         wrong = wait_options_text(bits & ~allowed, waitid=True)
-        raise BadArgument(
-            f"a waiter cannot use {wrong}", "--style peek looks without taking; wait4 knows " + wait_options_text(_FOR_WAIT4)
-        )
+        raise BadArgument(f"a waiter cannot use {wrong}", "--style peek looks without taking; wait4 knows " + wait_options_text(_FOR_WAIT4))
     return Style(call, -1 if pid is None else pid, bits, style == "peek")
 
 

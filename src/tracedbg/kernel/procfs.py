@@ -19,9 +19,7 @@ from tracedbg.model.text import Shown, visible
 _ID_TYPES: Final = {number: name for name, number in WAITID_TYPES.items()}
 
 # The two wait calls by number; every other spelling (wait, waitpid, wait3) is one of them inside the C library.
-_WAIT_CALLS: Final[dict[int, str]] = (
-    {61: "wait4", 247: "waitid"} if platform.machine() == "x86_64" else {260: "wait4", 95: "waitid"}
-)
+_WAIT_CALLS: Final[dict[int, str]] = {61: "wait4", 247: "waitid"} if platform.machine() == "x86_64" else {260: "wait4", 95: "waitid"}
 
 # A target that is gone (ENOENT before opening, ESRCH between open and read), is another user's (EACCES, EPERM), or was never a
 # task of this machine.  Anything else, EMFILE above all, is about us: it must not look like the death of somebody else.

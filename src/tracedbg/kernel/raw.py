@@ -61,9 +61,7 @@ def waitid(idtype: int, ident: int, options: int) -> tuple[int, int, tuple[int, 
     """waitid(2) by number: `(0 or -1, errno, (si_code, si_pid, si_status))`."""
     info = ctypes.create_string_buffer(128)
     set_errno(0)
-    result = _syscall(
-        _long(SYS_WAITID), _long(idtype), _long(ident), _long(ctypes.addressof(info)), _long(options), _long(0)
-    )
+    result = _syscall(_long(SYS_WAITID), _long(idtype), _long(ident), _long(ctypes.addressof(info)), _long(options), _long(0))
     # siginfo_t for SIGCHLD: signo, errno, code at 0, 4, 8; pid, uid, status at 16, 20, 24.
     words = [int.from_bytes(info.raw[at : at + 4], "little", signed=True) for at in (8, 16, 24)]
     return result, get_errno() if result == -1 else 0, (words[0], words[1], words[2])

@@ -221,9 +221,7 @@ class CommandTable:
         self.groups.append(entry)
         self._insert_group(*entry)
 
-    def actor_call(
-        self, calls: Mapping[str, Sequence[ParamType[Any]]] | None = None, while_busy: WhileBusy = "refuse"
-    ) -> Callable[[F], F]:
+    def actor_call(self, calls: Mapping[str, Sequence[ParamType[Any]]] | None = None, while_busy: WhileBusy = "refuse") -> Callable[[F], F]:
         """Register the decorated function as the one that runs system calls on actors (`ActorCall`)."""
 
         def decorate(handler: F) -> F:

@@ -148,7 +148,7 @@ def _lane_closed(_event: ev.LaneClosed) -> Shown:
 
 @_kind(ev.PolicyChanged)
 def _policy(event: ev.PolicyChanged) -> Shown:
-    return visible(f"from now on {event.who} waits: {event.why}")
+    return visible(f"waiting is left to {event.who}: {event.why}")
 
 
 @_kind(ev.RequestQueued)

@@ -237,9 +237,7 @@ class WordRegex:
 
     def _cut(self, start: int) -> list[_Step]:
         """Take the steps from `start` on away, their targets made relative, so that they can be placed several times."""
-        block: list[_Step] = [
-            tuple(target - start for target in step) if isinstance(step, tuple) else step for step in self._steps[start:]
-        ]
+        block: list[_Step] = [tuple(target - start for target in step) if isinstance(step, tuple) else step for step in self._steps[start:]]
         del self._steps[start:]
         return block
 

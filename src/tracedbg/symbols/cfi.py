@@ -154,9 +154,7 @@ def _called_from(read: Read, after: int) -> int | None:
     return 0 if indirect else None
 
 
-def guess_caller(
-    read: Read, regs: Sequence[int], start: int | None, executable: Callable[[int], bool]
-) -> list[int] | None:
+def guess_caller(read: Read, regs: Sequence[int], start: int | None, executable: Callable[[int], bool]) -> list[int] | None:
     """Registers of the caller of code without call frame information, found by searching the stack.
 
     A word is a return address if a call instruction stands before the place it points to; the word behind a call of this very

@@ -119,9 +119,7 @@ class Core:
                 continue
             main = isinstance(module, drgn.MainModule | drgn.ExtraModule)
             bias = _signed(module.loaded_file_bias or 0)
-            images.append(
-                known.get((module.name, bias)) or Image(module, module.loaded_file_path or "", bias, main)
-            )
+            images.append(known.get((module.name, bias)) or Image(module, module.loaded_file_path or "", bias, main))
         images.sort(key=lambda image: not image.main)
         self.images = images
         self.generation += 1
@@ -222,7 +220,12 @@ class Core:
             file, line = row.file, row.line  # of several rows for one address drgn takes the first, gdb and `row` the last
         name, start = (symbol[0], symbol[1]) if symbol else ("", address)
         return Place(
-            address, visible(name), address - start, visible(function or name), visible(file), line,
+            address,
+            visible(name),
+            address - start,
+            visible(function or name),
+            visible(file),
+            line,
             visible(image.path or image.module.name),
         )
 

@@ -140,9 +140,7 @@ def disassemble(
     return found
 
 
-def _instruction(
-    start: int, raw: bytes, mnemonic: str, operands: str, name: Callable[[int], str] | None
-) -> Instruction:
+def _instruction(start: int, raw: bytes, mnemonic: str, operands: str, name: Callable[[int], str] | None) -> Instruction:
     direct = _direct_target(start, raw)
     # GNU tools write no suffix where there is no choice of size.
     mnemonic = " ".join(_NO_SUFFIX.get(word, word) for word in mnemonic.split())

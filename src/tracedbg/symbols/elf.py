@@ -23,8 +23,17 @@ SHF_COMPRESSED = 0x800
 _ELFCOMPRESS_ZLIB = 1
 
 _MACHINES = {
-    2: "SPARC", 3: "Intel 80386", 8: "MIPS", 20: "PowerPC", 21: "64-bit PowerPC", 22: "S/390", 40: "ARM", 62: "x86-64",
-    183: "AArch64", 243: "RISC-V", 258: "LoongArch",
+    2: "SPARC",
+    3: "Intel 80386",
+    8: "MIPS",
+    20: "PowerPC",
+    21: "64-bit PowerPC",
+    22: "S/390",
+    40: "ARM",
+    62: "x86-64",
+    183: "AArch64",
+    243: "RISC-V",
+    258: "LoongArch",
 }
 
 
@@ -80,8 +89,8 @@ class ElfFile:
             if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
                 msg = f"{path} is not a 64-bit little-endian ELF file"
                 raise ValueError(msg)
-            (self.type, self.machine, _, self.entry, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names) = (
-                struct.unpack_from("<HHIQQQIHHHHHH", head, 16)
+            (self.type, self.machine, _, self.entry, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names) = struct.unpack_from(
+                "<HHIQQQIHHHHHH", head, 16
             )
             self.segments: list[Segment] = []
             self.sections: dict[str, Section] = {}
@@ -238,6 +247,13 @@ def _check_elf(path: str, head: bytes) -> ProgramFile:
     if loader and not os.path.exists(loader):
         raise NotFound(f"{path} needs the loader {loader}, which does not exist here", "install the C library it was linked with")
     return ProgramFile(
-        path, "elf", machine, elf.type == ET_DYN, not loader, loader, elf.entry,
-        ".symtab" in elf.sections, ".debug_line" in elf.sections,
+        path,
+        "elf",
+        machine,
+        elf.type == ET_DYN,
+        not loader,
+        loader,
+        elf.entry,
+        ".symtab" in elf.sections,
+        ".debug_line" in elf.sections,
     )

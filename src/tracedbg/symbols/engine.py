@@ -43,9 +43,7 @@ class Symbols:
         self.__dict__.pop("_core", None)
         gc.collect()
 
-    def locate(
-        self, spec: str, *, default_file: str = "", default_line: int = 0, pc: int | None = None
-    ) -> list[Location]:
+    def locate(self, spec: str, *, default_file: str = "", default_line: int = 0, pc: int | None = None) -> list[Location]:
         """Places for a breakpoint.
 
         Args:
@@ -264,7 +262,7 @@ class LiveSymbols(Symbols):
             level, activation.pc, activation.cfa, SIGNAL_FRAME if activation.kind == "signal" else visible(name),
             tuple(arguments), visible(file), line, visible((image.path or image.module.name) if image else ""),
             activation.frame.is_inline, activation.interrupted, activation.kind, self.file_name(visible(file)),
-        )
+        )  # fmt: skip
 
     def backtrace(self, regs: Sequence[int], limit: int | None = None) -> list[Frame]:
         """The stack of a stopped thread, the innermost frame first, up to ``main``.

@@ -70,7 +70,7 @@ class Evaluator:
         try:
             found = self._binary(0)
             if self._peek()[0] != "end":
-                raise BadSyntax(f"{text[self._peek()[2]:]!r} is left over", _FORMS, column=self._peek()[2])
+                raise BadSyntax(f"{text[self._peek()[2] :]!r} is left over", _FORMS, column=self._peek()[2])
         except drgn.FaultError as error:
             raise BadArgument(f"there is no memory at {error.address:#x}", "check the pointer") from error
         except drgn.ObjectAbsentError as error:
@@ -252,8 +252,7 @@ class Evaluator:
             low = known[wide] & 0xFFFFFFFF
             return drgn.Object(program, "int", low - (low >> 31 << 32))
         if name in ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "eflags", "orig_rax"):
-            raise NotFound(f"the value of ${name} in this frame is not known: the called function may have changed it",
-                           "select frame 0")
+            raise NotFound(f"the value of ${name} in this frame is not known: the called function may have changed it", "select frame 0")
         raise NotFound(f"there is no register ${name} here", "see `info registers`")
 
     def show(self, text: str) -> Variable:
@@ -378,6 +377,3 @@ def _members(value: drgn.Object) -> str:
     if type_.kind not in (_Kind.STRUCT, _Kind.UNION, _Kind.CLASS):
         return "none, it is no structure"
     return ", ".join(member.name or "(unnamed)" for member in list(type_.members or ())[:12])
-
-
-

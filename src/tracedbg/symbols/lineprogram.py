@@ -20,7 +20,16 @@ _CONST_ADD_PC, _FIXED_ADVANCE_PC, _SET_PROLOGUE_END, _SET_EPILOGUE_BEGIN = 8, 9,
 _END_SEQUENCE, _SET_ADDRESS = 1, 2
 _PATH, _DIRECTORY = 1, 2
 _DATA2, _DATA4, _DATA8, _STRING, _BLOCK, _DATA1, _STRP, _UDATA, _DATA16, _LINE_STRP = (
-    0x05, 0x06, 0x07, 0x08, 0x09, 0x0B, 0x0E, 0x0F, 0x1E, 0x1F,
+    0x05,
+    0x06,
+    0x07,
+    0x08,
+    0x09,
+    0x0B,
+    0x0E,
+    0x0F,
+    0x1E,
+    0x1F,
 )
 
 
@@ -90,7 +99,16 @@ class Unit:
     """
 
     __slots__ = (
-        "_files", "_names", "_parameters", "_rows", "_sections", "end", "header_start", "offset_size", "program", "version",
+        "_files",
+        "_names",
+        "_parameters",
+        "_rows",
+        "_sections",
+        "end",
+        "header_start",
+        "offset_size",
+        "program",
+        "version",
     )
 
     def __init__(self, sections: Sections, offset: int) -> None:
@@ -163,12 +181,10 @@ class Unit:
         base = directories[0] if directories else b""
         # The directory with number 0 is that of the compilation, and goes without saying.
         self._names = tuple(
-            os.fsdecode(os.path.normpath(os.path.join(directories[d] if 0 < d < len(directories) else b"", name)))
-            for d, name in files
+            os.fsdecode(os.path.normpath(os.path.join(directories[d] if 0 < d < len(directories) else b"", name))) for d, name in files
         )
         self._files = tuple(
-            os.fsdecode(os.path.normpath(os.path.join(base, directories[d] if d < len(directories) else b"", name)))
-            for d, name in files
+            os.fsdecode(os.path.normpath(os.path.join(base, directories[d] if d < len(directories) else b"", name))) for d, name in files
         )
 
     def _old_tables(self, at: int) -> tuple[list[bytes], list[tuple[int, bytes]]]:

@@ -53,9 +53,7 @@ class SourceText:
                     return candidate
             except (OSError, ValueError):
                 continue
-        raise NotFound(
-            f"the source file {path} is not here", "copy it there, or name the directory it is in with `directory DIR`"
-        )
+        raise NotFound(f"the source file {path} is not here", "copy it there, or name the directory it is in with `directory DIR`")
 
     def _read(self, path: str) -> _Text:
         name = self.find(path)

@@ -121,8 +121,12 @@ def typed(value: drgn.Object, formatter: Formatter) -> Value:
             pass  # the text says that it cannot be read
     text = OPTIMIZED_OUT if value.absent_ else formatter.text(value, top=True)
     return Value(
-        text, visible(value.type_.type_name()), definition_lines(value.type_),
-        number, None if address is None else int(address), size,
+        text,
+        visible(value.type_.type_name()),
+        definition_lines(value.type_),
+        number,
+        None if address is None else int(address),
+        size,
     )
 
 

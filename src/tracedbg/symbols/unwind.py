@@ -112,9 +112,7 @@ def _usable(core: ProcessCore, trace: drgn.StackTrace) -> tuple[int, bool, int]:
     return count, False, real
 
 
-def activations(
-    core: ProcessCore, regs: Sequence[int], trace: drgn.StackTrace | None = None
-) -> Iterator[Activation]:
+def activations(core: ProcessCore, regs: Sequence[int], trace: drgn.StackTrace | None = None) -> Iterator[Activation]:
     """The frames of a thread, the innermost first.
 
     Args:
@@ -151,7 +149,10 @@ def activations(
                 cfa = after[RSP] if after is not None else None
             is_signal = _is_signal_frame(trace, index) and not (cut and index == count - 1)
             yield Activation(
-                frame, frame.pc + moved, cfa, frame.interrupted and not moved,
+                frame,
+                frame.pc + moved,
+                cfa,
+                frame.interrupted and not moved,
                 "guessed" if first_group and origin == "guessed" else "signal" if is_signal else "normal",
                 tuple(regs) if first_group and origin == "given" else None,
             )

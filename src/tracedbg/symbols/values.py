@@ -12,7 +12,7 @@ from typing import Literal
 USER_REGS = (
     "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
     "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
-)
+)  # fmt: skip
 """Names of the 27 words of ``struct user_regs_struct`` (sys/user.h) as PTRACE_GETREGS delivers them."""
 
 RBP, RBX, RAX, RDX, RIP, RSP, FS_BASE = 4, 5, 10, 12, 16, 19, 21

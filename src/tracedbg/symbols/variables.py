@@ -78,9 +78,7 @@ def _code_of_each(core: ProcessCore, activation: Activation) -> dict[tuple[str, 
     return core.visible_code[start]
 
 
-def variables(
-    core: ProcessCore, activation: Activation, *, arguments: bool, scalars_only: bool = False
-) -> list[Variable]:
+def variables(core: ProcessCore, activation: Activation, *, arguments: bool, scalars_only: bool = False) -> list[Variable]:
     """The arguments or the other variables of a frame.
 
     Args:
@@ -163,9 +161,7 @@ def returned(core: ProcessCore, type_: drgn.Type, regs: Sequence[int], fp_regs: 
     return drgn.Object.from_bytes_(core.program, type_, data[:size])
 
 
-def returned_variable(
-    core: ProcessCore, function_pc: int, regs: Sequence[int], fp_regs: bytes | None
-) -> Variable | None:
+def returned_variable(core: ProcessCore, function_pc: int, regs: Sequence[int], fp_regs: bytes | None) -> Variable | None:
     """The returned value as text; arguments and result as for `engine.LiveSymbols.return_value`."""
     scopes = core.scopes(function_pc)
     if not scopes:
