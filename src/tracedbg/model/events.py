@@ -80,6 +80,7 @@ class Warned(Event, frozen=True, tag="warn"):
     """Something went another way than was asked for, and what was done instead."""
 
     text: str
+    detail: ClassVar[Detail] = Detail.QUIET
 
 
 # --- lanes -------------------------------------------------------------------------------------------------------------------
@@ -333,9 +334,7 @@ class UnknownEvent(msgspec.Struct, frozen=True):
 
 
 EVENT_TYPES: tuple[type[Event], ...] = tuple(
-    value
-    for value in list(globals().values())
-    if isinstance(value, type) and issubclass(value, Event) and value is not Event
+    value for value in list(globals().values()) if isinstance(value, type) and issubclass(value, Event) and value is not Event
 )
 """Every kind, in the order of this page."""
 

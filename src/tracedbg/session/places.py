@@ -111,9 +111,10 @@ class Places:
                 pass  # an expression: the symbols know
             else:
                 return f"{address:#x}", (address,)
-        file, line = self.list_at or ("", 0)
         with self.lock:
             self.sync()
+            # A bare line means the file that was listed last, at first that of main.
+            file, line = self.list_at or self._main_place()
             found = self.symbols().locate(spec, default_file=file, default_line=line, pc=pc)
         if not found:
             raise NotFound(f"there is no place {spec}", "info functions lists what can be named")
@@ -123,6 +124,12 @@ class Places:
             with self.lock:
                 where += f" at {self.symbols().file_name(first.file)}:{first.line}"
         return where, tuple(place.address for place in found)
+
+    def _main_place(self) -> tuple[str, int]:
+        try:
+            return self.symbols().default_list_place()
+        except TracedbgError:
+            return "", 0
 
     def top(self, regs: Registers) -> Frame:
         """The innermost frame; the address only where there is no debug information."""
