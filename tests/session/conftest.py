@@ -18,15 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.needs("ptrace", "cc", "x86-64"))
 
 
-@pytest.fixture
-def debugger() -> Iterator[Driver]:
-    """A session that everything is logged of; closed in order, then judged."""
-    with Session(detail=Detail.DESK) as session:
-        yield Driver(session)
-    check_laws(session)
-    assert session.failure is None, session.failure
-
-
 class Outsider:
     """A process that was not started by tracedbg, for attaching to."""
 
@@ -67,3 +58,12 @@ def outsider() -> Iterator[Callable[..., Outsider]]:
     yield start
     for each in made:
         each.end()
+
+
+@pytest.fixture
+def debugger(outsider: Callable[..., Outsider]) -> Iterator[Driver]:
+    """A session that everything is logged of; closed in order, before outsiders are ended, then judged."""
+    with Session(detail=Detail.DESK) as session:
+        yield Driver(session)
+    check_laws(session)
+    assert session.failure is None, session.failure

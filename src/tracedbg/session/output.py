@@ -71,18 +71,27 @@ class ProgramTerminal:
         return pty
 
     def watch(self, pid: int, on_death: Callable[[int], None]) -> None:
-        """Call `on_death(pid)` once, on the reader thread, when the process is dead (pidfd_open(2): readable for anyone)."""
+        """Call `on_death(pid)` once, on the reader thread, when the process is dead (pidfd_open(2): readable for anyone).
+
+        Until then the program's side of its pty is kept open here too: a program whose input and output all go to files holds it
+        nowhere, and what looks like its end would be a hang-up that kills it.
+        """
         with self._lock:
             self._unwatch()
             self._pid, self._on_death = pid, on_death
             try:
                 self._pidfd = os.pidfd_open(pid)
             except OSError:
+                self._release()
                 return  # dead and reaped already
             if not self._started:
                 self._started = True
                 self._thread.start()
         self._wake()
+
+    def _release(self) -> None:
+        if self._pty is not None:
+            self._pty.close_slave()
 
     def _unwatch(self) -> None:
         if self._pidfd >= 0:
@@ -186,6 +195,8 @@ class ProgramTerminal:
                 pass
         died = 0
         with self._lock:
+            if pidfd in ready and pidfd == self._pidfd:
+                self._release()  # the last close by whoever has it now shows as a hang-up
             self._take()
             if self._buffer and time.monotonic() - self._since >= _PARTIAL_S:
                 self._flush()

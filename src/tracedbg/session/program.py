@@ -14,7 +14,6 @@ from collections.abc import Callable
 from tracedbg.kernel import refusals
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.regs import Registers
-from tracedbg.kernel.spawn import SpawnSpec
 from tracedbg.model.errors import NotNow, TracedbgError, TraceeGone
 from tracedbg.model.events import Note, Warned
 from tracedbg.model.startup import ProgramArgs
@@ -32,7 +31,7 @@ from .moves import Moves
 from .output import GRACE_S, ProgramTerminal
 from .places import Places
 from .settings import Settings
-from .startup import StartFiles, open_files, resolve
+from .startup import open_files, resolve, spawn_spec
 from .stopped import Stopped
 
 
@@ -108,6 +107,11 @@ class Program:
         if tracee is None or tracee.state is not TraceeState.STOPPED:
             raise NotNow(f"thread {self.tid} is not stopped", "interrupt stops the program")
         return self.tid
+
+    def _living(self) -> int:
+        """A thread whose files in /proc tell of the program: its leader, unless that has ended before its threads."""
+        tids = [tracee.tid for tracee in self.view.tracees if tracee.state is TraceeState.STOPPED] if self.view else []
+        return self.pid if self.pid in tids or not tids else tids[0]
 
     def _gone(self) -> None:
         """The process is no more: forget what belonged to it."""
@@ -187,22 +191,6 @@ class Program:
         return self._tracer.call(ops.registers, self.need_stopped())
 
     # --- starting -------------------------------------------------------------------------------------------------------------
-    def spec(self, args: tuple[str, ...], files: StartFiles, terminal_fd: int, *, trace: bool = True) -> SpawnSpec:
-        """What to start, by the settings."""
-        env = {**self._environment, "TERM": "dumb", **self.settings.environment}
-        for name in self.settings.unset:
-            env.pop(name, None)
-        return SpawnSpec(
-            self.path,
-            [self.path, *args],
-            env,
-            terminal_fd,
-            (files.stdin, files.stdout, files.stderr),
-            self.settings.cwd,
-            not self.settings.disable_randomization,
-            trace,
-        )
-
     def launch(self, words: ProgramArgs | None = None, tty: str = "") -> InferiorView:
         """Fork, trace and exec on the tracer thread; collect nothing, apply no policy.
 
@@ -227,11 +215,14 @@ class Program:
             else:
                 pty = self.terminal.open()
                 terminal_fd = pty.slave_fd
-            view = self._tracer.call(ops.launch, self.spec(wanted.argv, files, terminal_fd))
-        finally:
-            files.close()
+            spec = spawn_spec(self.path, wanted.argv, self._environment, self.settings, files, terminal_fd)
+            view = self._tracer.call(ops.launch, spec)
+        except BaseException:
             if pty is not None:
                 pty.close_slave()
+            raise
+        finally:
+            files.close()
         self._adopt(view.pid)
         return view
 
@@ -306,7 +297,7 @@ class Program:
         self._adopt(pid)
         if not self.path:
             try:
-                self.places.choose(os.readlink(f"/proc/{pid}/exe"))
+                self.places.choose(os.readlink(f"/proc/{self._living()}/exe"))
             except OSError:
                 pass  # another user's process: symbols will say what is missing
         self.new_image()
@@ -384,7 +375,7 @@ class Program:
     def new_image(self) -> None:
         """A new program is in place: new symbols, and breakpoints at their places in it."""
         self._memory = None
-        self.places.new_image(self.pid, self.memory())
+        self.places.new_image(self._living(), self.memory())
         for found in self._tracer.call(ops.breakpoints):
             try:
                 where, addresses = self.locate(found.spec)

@@ -6,10 +6,14 @@ Command thread.  It starts nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
+from tracedbg.kernel.spawn import SpawnSpec
 from tracedbg.model.errors import BadArgument, NotFound
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.text import visible
+
+from .settings import Settings
 
 
 class StartFiles:
@@ -72,6 +76,26 @@ def _open(path: str, cwd: str, flags: int) -> int:
         raise NotFound(f"there is no file {visible(path)}", "name an existing file to read from") from error
     except OSError as error:
         raise BadArgument(f"{visible(path)} cannot be opened: {error.strerror}", "name another file") from error
+
+
+def spawn_spec(
+    path: str, argv: tuple[str, ...], environment: Mapping[str, str], settings: Settings, files: StartFiles, terminal_fd: int
+) -> SpawnSpec:
+    """What to start, by the settings.
+
+    Args:
+        path: the program's file.
+        argv: its arguments, without the name.
+        environment: before the changes that the settings ask for.
+        settings: environment, directory, randomisation.
+        files: redirections.
+        terminal_fd: the program's terminal.
+    """
+    env = {**environment, "TERM": "dumb", **settings.environment}
+    for name in settings.unset:
+        env.pop(name, None)
+    stdio = (files.stdin, files.stdout, files.stderr)
+    return SpawnSpec(path, [path, *argv], env, terminal_fd, stdio, settings.cwd, not settings.disable_randomization)
 
 
 def resolve(path: str) -> str:
