@@ -29,6 +29,9 @@ _GATHER = 0.015
 """Seconds from the first line to its frame: what one command tells arrives within this time and is drawn together, since each
 drawing takes as long as a single step and would hold it up.  `hurry` ends the time early."""
 
+_SOON = 0.004
+"""Seconds that a key may wait for a frame that comes anyway."""
+
 _BURST = 4.0
 """Frames that may follow each other closely after a quiet time, so that an answer does not wait for the next tick."""
 
@@ -142,7 +145,7 @@ class Flow:
     def imminent(self) -> bool:
         """Whether a frame comes within milliseconds anyway, so that drawing for a key alone would only delay it."""
         if self._timer is not None:
-            return self._timer.when() - time.monotonic() <= _GATHER and not self.held
+            return self._timer.when() - time.monotonic() <= _SOON and not self.held
         return self._woken and self._app is not None and self._spare() >= 1
 
     def _spare(self) -> float:
