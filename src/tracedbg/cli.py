@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", action="store_true", help="leave after -ex and -x; stop at the first failed command")
     parser.add_argument("--keep-going", action="store_true", help="in scripts, go on after a failed command")
     parser.add_argument("--events", default="", metavar="FILE", help="write every event to FILE as JSON lines, while it happens")
+    parser.add_argument("--tty", default="", metavar="DEV", help="run the program on this terminal")
     parser.add_argument("--log", choices=[level.name.lower() for level in Detail], help="how much of the live log is shown")
     parser.add_argument("--args", action="store_true", help="what follows is the program and its arguments (the default)")
     parser.add_argument("--version", action="version", version=f"tracedbg {__version__}")
@@ -90,7 +91,7 @@ def _debug(options: argparse.Namespace) -> int:
     if interactive:
         from tracedbg.ui.hosting import run_interactive
 
-        return run_interactive(options.events, _detail(options, Detail.CALLS), options.program, lines)
+        return run_interactive(options.events, _detail(options, Detail.CALLS), options.program, lines, options.tty)
     if not options.batch and not sys.stdin.isatty():
         lines += [(line, True) for line in sys.stdin.read().splitlines()]
     return _batch(options, lines, _detail(options, Detail.NEWS if options.batch else Detail.CALLS))
@@ -156,7 +157,7 @@ def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: D
         runner = Runner(session, all_commands(), lambda: width)
         try:
             with Interrupts(session) as interrupts:
-                begin(session, options.program)
+                session.choose(options.program, options.tty)
                 status = OK
                 for text, echo in lines:
                     drawer.echo = echo
@@ -171,17 +172,6 @@ def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: D
         # The reader of our output has gone: say nothing more, and keep the interpreter from complaining at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
-
-
-def begin(session: object, program: list[str]) -> None:
-    """Choose the program that the command line named, and its arguments."""
-    from tracedbg.model.startup import ProgramArgs
-    from tracedbg.session.session import Session
-
-    assert isinstance(session, Session)
-    if program:
-        session.program.file(program[0])
-        session.settings.args = ProgramArgs(tuple(program[1:]))
 
 
 def _width() -> int:

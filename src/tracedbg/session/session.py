@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,7 @@ from tracedbg.lab.bench import Bench
 from tracedbg.model.errors import BadArgument, InternalError, NotNow, TracedbgError
 from tracedbg.model.events import Detail, Note, SessionEnded, SessionStarted, Warned
 from tracedbg.model.ids import Role
+from tracedbg.model.startup import ProgramArgs
 from tracedbg.tracer import attaching, ops
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
@@ -165,6 +166,17 @@ class Session:
         """
         if self.failure is not None:
             raise InternalError(f"the tracer thread failed: {self.failure!r}", "leave with quit; the log tells what happened before")
+
+    def choose(self, words: Sequence[str], tty: str = "") -> None:
+        """What a command line names: a program, its arguments, and the terminal to run it on.
+
+        Raises:
+            NotFound, BadArgument: the file is missing, not executable, for another CPU ...
+        """
+        self.settings.inferior_tty = tty
+        if words:
+            self.program.file(words[0])
+            self.settings.args = ProgramArgs(tuple(words[1:]))
 
     # --- interrupting ---------------------------------------------------------------------------------------------------------
     @property

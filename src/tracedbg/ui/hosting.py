@@ -30,7 +30,6 @@ from tracedbg.model.events import (
     TraceeResumed,
     TraceeStopped,
 )
-from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.session import Session
 
@@ -174,7 +173,7 @@ class SessionHost:
             self.leave()
 
 
-def run_interactive(events: str, detail: Detail, program: list[str], lines: list[tuple[str, bool]]) -> int:
+def run_interactive(events: str, detail: Detail, program: list[str], lines: list[tuple[str, bool]], tty: str = "") -> int:
     """Serve a terminal until the person leaves; the exit status.
 
     Args:
@@ -182,13 +181,12 @@ def run_interactive(events: str, detail: Detail, program: list[str], lines: list
         detail: of the live log.
         program: with its arguments, from the command line.
         lines: to run first, `(line, echo it)`.
+        tty: a terminal to run the program on.
     """
     from .plain import is_dumb
 
     with Session(events=events, detail=detail) as session:
-        if program:
-            session.program.file(program[0])
-            session.settings.args = ProgramArgs(tuple(program[1:]))
+        session.choose(program, tty)
         pump = Pump()
         host = SessionHost(session, pump, _columns)
         host.start()
