@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import regenerate
+from tests.laws.trees import MODULES, SOURCE, TOP, nodes_of
 from tracedbg import cli
 from tracedbg.commands import batch
 from tracedbg.commands.table import all_commands
@@ -20,8 +22,6 @@ from tracedbg.model import events as ev
 from tracedbg.model import names
 from tracedbg.render.lines import line_of
 
-TOP = Path(__file__).resolve().parents[2]
-SOURCE = TOP / "src" / "tracedbg"
 DOCS = TOP / "docs"
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 WRITTEN = [page for page in PAGES if page.name not in ("REFERENCE.md", "EVENTS.md")]
@@ -53,12 +53,12 @@ def test_every_kind_of_event_is_on_its_page() -> None:
 
 
 # --- names --------------------------------------------------------------------------------------------------------------------
+@functools.cache
 def defined() -> set[str]:
     """Every name that the tree defines: functions, classes, methods with and without their class, constants, attributes."""
     found: set[str] = set()
-    for path in SOURCE.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+    for path in MODULES:
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 found.add(node.name)
             if isinstance(node, ast.ClassDef):

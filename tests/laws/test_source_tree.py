@@ -6,15 +6,12 @@ import ast
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
-SOURCE = TOP / "src" / "tracedbg"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from tests.laws.trees import MODULES, TOP, name_of, nodes_of
 
 CEILING, HARD_CEILING = 400, 600
 # A module over 400 lines wants a reason here: path below src/tracedbg -> why it is not two modules.
@@ -59,14 +56,6 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(SOURCE).as_posix()
-
-
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
 def dotted(node: ast.expr) -> str:
     """``os.fork`` for that expression, empty for anything more complicated than names and dots."""
     if isinstance(node, ast.Name):
@@ -77,9 +66,9 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+def imports(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str, str]]:
     """Line, module, and name imported from it (empty for a plain import) of each absolute import, late ones too."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name, ""
@@ -88,11 +77,15 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
                 yield node.lineno, node.module or "", alias.name
 
 
-def banned_in(tree: ast.Module, name: str) -> list[str]:
+def nodes(code: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(code)))
+
+
+def banned_in(nodes: Sequence[ast.AST], name: str) -> list[str]:
     """One line for each banned use in a module called `name`."""
     known = {}  # a name made by `from os import fork as f` -> os.fork
     found = []
-    for line, module, what in imports(tree):
+    for line, module, what in imports(nodes):
         top = module.split(".")[0]
         if top in BANNED_MODULES:
             found.append(f"{name}:{line}: import of {top} ({BANNED_MODULES[top]})")
@@ -101,7 +94,7 @@ def banned_in(tree: ast.Module, name: str) -> list[str]:
             allowed, why = BANNED_CALLS[known[what]]
             if name not in allowed:
                 found.append(f"{name}:{line}: {known[what]} ({why})")
-    for node in ast.walk(tree):
+    for node in nodes:
         # Any mention counts, not only a call: `f = os.fork` would be a way round.
         text = dotted(node) if isinstance(node, ast.Attribute) else ""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -111,15 +104,17 @@ def banned_in(tree: ast.Module, name: str) -> list[str]:
     return sorted(set(found))
 
 
-def undocumented_in(tree: ast.Module, name: str) -> list[str]:
+def undocumented_in(nodes: Sequence[ast.AST], name: str) -> list[str]:
     """One line for each public thing without a docstring; a name is public if neither it nor what holds it has an underscore.
 
     A method of a derived class is explained where a class of the same module explains the method of that name.
     """
+    tree = nodes[0]
+    assert isinstance(tree, ast.Module)
     found = [] if ast.get_docstring(tree) else [f"{name}: the module"]
     explained = {
         method.name
-        for each in ast.walk(tree)
+        for each in nodes
         if isinstance(each, ast.ClassDef)
         for method in each.body
         if isinstance(method, ast.FunctionDef) and ast.get_docstring(method)
@@ -160,18 +155,18 @@ def test_module_ceiling() -> None:
 
 
 def test_public_things_are_explained() -> None:
-    assert [line for path in MODULES for line in undocumented_in(tree_of(path), name_of(path))] == []
+    assert [line for path in MODULES for line in undocumented_in(nodes_of(path), name_of(path))] == []
 
 
 def test_nothing_banned_is_used() -> None:
-    assert [line for path in MODULES for line in banned_in(tree_of(path), name_of(path))] == []
+    assert [line for path in MODULES for line in banned_in(nodes_of(path), name_of(path))] == []
 
 
 def test_outside_packages_have_one_home() -> None:
     found = []
     for path in MODULES:
         floor = name_of(path).split("/")[0].removesuffix(".py")
-        for line, module, _ in imports(tree_of(path)):
+        for line, module, _ in imports(nodes_of(path)):
             homes = OUTSIDE.get(module.split(".")[0], {floor})
             if floor not in homes:
                 found.append(f"{name_of(path)}:{line}: {module} belongs in {sorted(homes)}")
@@ -193,52 +188,16 @@ def test_outside_packages_have_one_home() -> None:
     ],
 )
 def test_the_ban_finds_what_it_is_for(code: str, count: int) -> None:
-    assert len(banned_in(ast.parse(code), "some/module.py")) == count
+    assert len(banned_in(nodes(code), "some/module.py")) == count
 
 
 def test_the_search_for_docstrings_finds_what_it_is_for() -> None:
     code = '"""Doc."""\nclass A:\n    """Doc."""\n    def f(self): ...\n    def _g(self): ...\ndef h(): ...\n'
-    assert undocumented_in(ast.parse(code), "m") == ["m:4: A.f", "m:6: h"]
-    assert undocumented_in(ast.parse("x = 1\n"), "m") == ["m: the module"]
+    assert undocumented_in(nodes(code), "m") == ["m:4: A.f", "m:6: h"]
+    assert undocumented_in(nodes("x = 1\n"), "m") == ["m: the module"]
     family = '"""M."""\nclass A:\n    """A."""\n    def f(self):\n        """F."""\nclass B(A):\n    """B."""\n    def f(self): ...\n'
-    assert undocumented_in(ast.parse(family), "m") == []
-    assert undocumented_in(ast.parse(family.replace("B(A)", "B")), "m") == ["m:8: B.f"]
-
-
-# --- floors -------------------------------------------------------------------------------------------------------------------
-def lint_imports(top: Path) -> subprocess.CompletedProcess[str]:
-    # The console script's folder may not be on the PATH; the function behind it is the same.
-    code = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, "--no-cache", "--config", str(top / "pyproject.toml")],
-        cwd=top, env={"PYTHONPATH": str(top / "src"), "PATH": "/usr/bin:/bin", "NO_COLOR": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.needs("dev-extra")
-def test_floors_are_kept() -> None:
-    done = lint_imports(TOP)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.needs("dev-extra")
-@pytest.mark.parametrize("where", ["top", "late", "type-only"])
-def test_an_upward_import_is_refused(tmp_path: Path, where: str) -> None:
-    """The contract sees an import of a higher floor, also a late one and one for type checkers only."""
-    shutil.copytree(SOURCE, tmp_path / "src" / "tracedbg", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(TOP / "pyproject.toml", tmp_path)
-    code = {
-        "top": "from tracedbg.kernel import raw\n",
-        "late": "def f() -> None:\n    from tracedbg.kernel import raw\n",
-        "type-only": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tracedbg.kernel import raw\n",
-    }[where]
-    (tmp_path / "src" / "tracedbg" / "model" / "climber.py").write_text(code)
-    done = lint_imports(tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "tracedbg.model.climber" in done.stdout
+    assert undocumented_in(nodes(family), "m") == []
+    assert undocumented_in(nodes(family.replace("B(A)", "B")), "m") == ["m:8: B.f"]
 
 
 # --- nothing of one machine ---------------------------------------------------------------------------------------------------
@@ -299,7 +258,8 @@ def test_no_sleeping_in_tests() -> None:
     found = [
         f"{path.relative_to(TOP)}:{node.lineno}"
         for path in sorted((TOP / "tests").rglob("*.py"))
-        for node in ast.walk(tree_of(path))
+        if "sleep" in path.read_text(encoding="utf-8")
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and dotted(node) == "time.sleep"
     ]
     assert found == []

@@ -10,7 +10,7 @@ from tracedbg.tracer.thread import Tracer
 def asks(tracer: Tracer) -> None:
     """What a thread that is not the tracer may and may not write."""
     regs = tracer.call(ops.registers, 4242)
-    print(regs.pc)
+    assert regs.pc
     tracer.start(running.cont, 4242, 4242, 4242, 0)
     ops.registers(4242)  # REFUSED: an op called directly, without the right
     tracer.call(ops.registers)  # REFUSED: an argument is missing
