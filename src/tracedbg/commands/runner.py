@@ -6,6 +6,7 @@ that it stays usable while a command waits.  Lines and answers become events; no
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -28,6 +29,8 @@ from .names import offered
 
 _AHEAD_S = 0.1
 """A line typed ahead of a command that has only just begun gives it this long before it passes it."""
+_SHORT_S = 0.25
+"""A command that waits longer than this is not a short one, such as a single step: what cannot pass it is refused."""
 
 
 class Context:
@@ -133,12 +136,14 @@ class _Typed(msgspec.Struct):
     Args:
         text: as typed.
         passes: it may run while another command does.
-        at: `time.monotonic` from which on it may.
+        at: `time.monotonic` from which on it may, or from which on it is refused.
+        name: its command's.
     """
 
     text: str
     passes: bool
     at: float
+    name: str = ""
 
 
 class CommandThreads:
@@ -180,41 +185,37 @@ class CommandThreads:
     def submit(self, text: str) -> None:
         """Take a line; any thread, never blocks.
 
-        A line typed ahead of a short command waits its turn.  While the program runs, or a wait sleeps, a command that could only
+        A line typed ahead of a short command waits its turn.  While the program runs on, or a wait sleeps on, a command that could only
         wait as long says so instead; those that may run at once do.
         """
-        passes, name = True, ""
+        passes, name = False, ""  # Enter alone repeats what only the command thread knows
         if text.strip():
             try:
                 call = self._runner.call_of(text)
             except TracedbgError:
-                pass  # it will say what is wrong with it, at once
+                passes = True  # it will say what is wrong with it, at once
             else:
                 passes = call is None or call.while_busy == "now"
                 name = call.name if call is not None else ""
-        else:
-            passes = False  # Enter repeats what only the command thread knows
         with self._turn:
-            running = self._running
-            waits = bool(running) and self._session.waits
-            if not waits or passes:
-                self._lines.append(_Typed(text, passes, time.monotonic() + (0 if waits else _AHEAD_S)))
-                self._turn.notify_all()
-                return
-        self._refuse(text, name, running)
+            waits = bool(self._running) and self._session.waits
+            delay = (0.0 if waits else _AHEAD_S) if passes else (_SHORT_S if waits else math.inf)
+            self._lines.append(_Typed(text, passes, time.monotonic() + delay, name))
+            self._turn.notify_all()
 
-    def _refuse(self, text: str, name: str, running: str) -> None:
-        if not text.strip():
+    def _refuse(self, line: _Typed) -> None:
+        if not line.text.strip():
             return  # Enter on an empty line while something runs asks for nothing
-        error = NotNow(f"'{name}' must wait: '{running}' is running", "Ctrl-C or interrupt ends that")
-        self._session.last_error = (text, error)
-        entered = self._session.log.publish(LineEntered(text, "keyboard"), lane="repl")
+        running = self._running or "another command"
+        error = NotNow(f"'{line.name}' must wait: '{running}' is running", "Ctrl-C or interrupt ends that")
+        self._session.last_error = (line.text, error)
+        entered = self._session.log.publish(LineEntered(line.text, "keyboard"), lane="repl")
         self._session.log.publish(CommandFinished(False, (), str(error)), lane="repl", of=entered)
 
     def submit_in_order(self, text: str) -> None:
         """Take a line of a script: it waits its turn, whatever it is."""
         with self._turn:
-            self._lines.append(_Typed(text, False, 0))
+            self._lines.append(_Typed(text, False, math.inf))
             self._turn.notify_all()
 
     def wait_idle(self, seconds: float) -> bool:
@@ -231,38 +232,41 @@ class CommandThreads:
         for thread in self._threads:
             thread.join(5)
 
-    def _next(self) -> str | None:
+    def _next(self) -> _Typed | None:
         """The command thread's next line; None at the end."""
         with self._turn:
             self._turn.wait_for(lambda: self._lines or self._closing)
             if self._closing:
                 return None
-            line = self._lines.popleft().text
-            self._running = line or "the last command"
+            line = self._lines.popleft()
+            self._running = line.text or "the last command"
             self._at_work += 1
             return line
 
-    def _next_passing(self) -> str | None:
-        """The control thread's next line: the first that may pass the running command and has given it time to end."""
+    def _next_passing(self) -> _Typed | None:
+        """The control thread's next line: the first whose time has come although a command runs."""
         with self._turn:
             while not self._closing:
                 now, wait = time.monotonic(), None
-                found = next((line for line in self._lines if line.passes), None) if self._running else None
-                if found is not None:
-                    if found.at <= now:
+                found = min(self._lines, key=lambda line: line.at, default=None) if self._running else None
+                if found is not None and found.at < math.inf:
+                    if found.at <= now and (found.passes or self._session.waits):
                         self._lines.remove(found)
                         self._at_work += 1
-                        return found.text
-                    wait = found.at - now
+                        return found
+                    wait = max(found.at - now, 0.01)
                 self._turn.wait(wait)
         return None
 
-    def _serve(self, take: Callable[[], str | None], lane: str) -> None:
+    def _serve(self, take: Callable[[], _Typed | None], lane: str) -> None:
         threads.name_here(threading.current_thread().name)
         with self._session.log.lane(lane, Role.REPL, os.getpid()):
-            while (text := take()) is not None:
+            while (line := take()) is not None:
                 try:
-                    self._runner.run_line(text, "keyboard")
+                    if lane == "control" and not line.passes:
+                        self._refuse(line)
+                    else:
+                        self._runner.run_line(line.text, "keyboard")
                 finally:
                     with self._turn:
                         self._at_work -= 1

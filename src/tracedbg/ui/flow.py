@@ -90,8 +90,9 @@ class Flow:
 
     # --- UI thread ----------------------------------------------------------------------------------------------------------
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to listen to the pump."""
+        """Begin to listen to the pump; what waits already stands above the first frame."""
         self._loop = loop
+        self._drain()
         self._pump.on_lines(self.wake)
 
     def attach(self, app: Application[Any], *, split: bool) -> None:
