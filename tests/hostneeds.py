@@ -18,9 +18,9 @@ from pathlib import Path
 
 NO_SKIPS = os.environ.get("TRACEDBG_NO_SKIPS", "") not in ("", "0")
 
-# Who runs the tests, and with which extras, is a choice and nothing that a machine lacks: these stay skips under
-# TRACEDBG_NO_SKIPS.  `.ci/run` makes each choice once.
-CHOICES = frozenset({"root", "ordinary-user", "dev-extra"})
+# Who runs the tests, and with which extras and second compiler, is a choice and nothing that a machine lacks: these stay
+# skips under TRACEDBG_NO_SKIPS.  `.ci/run` makes each choice once.
+CHOICES = frozenset({"root", "ordinary-user", "dev-extra", "clang"})
 
 # A child that says TRACEME and exits: the smallest thing that fails where a container's seccomp filter refuses ptrace.
 _TRACEME = """
@@ -66,6 +66,7 @@ def _dev_extra() -> str:
 PROBES: dict[str, Callable[[], str]] = {
     "ptrace": _ptrace,
     "cc": lambda: _program("cc"),
+    "clang": lambda: _program("clang"),
     "gdb": lambda: _program("gdb"),
     "tmux": lambda: _program("tmux"),
     "setpriv": lambda: _program("setpriv"),

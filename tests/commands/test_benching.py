@@ -232,14 +232,15 @@ def test_two_lessons_of_the_format_page():
         """)
 
 
-def test_the_race_of_two_waiters_fifty_times(tmp_path):
+@pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_the_race_of_two_waiters(tmp_path, rounds):
     source = tmp_path / "nap.c"
     source.write_text("#include <signal.h>\n#include <unistd.h>\nint main(void) { usleep(10000); raise(SIGUSR1); return 0; }\n")
     program = build(str(source))
     winners = set()
     with console() as it:
         it.do("thread w1 w2")
-        for _ in range(50):
+        for _ in range(rounds):
             it.script(f"""
                 launch {program}
                 on tracer wait4 $tracee __WALL
@@ -261,7 +262,8 @@ def test_the_race_of_two_waiters_fifty_times(tmp_path):
     assert winners <= {"w1", "w2"}
 
 
-def test_start_and_end_of_a_wait_fifty_times():
+@pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_start_and_end_of_a_wait_many_times(rounds):
     """A poke may land before the call, in it, or after it: none is lost, none ends a later call."""
     with console() as it:
         it.script(f"""
@@ -270,7 +272,7 @@ def test_start_and_end_of_a_wait_fifty_times():
             on tracer wait4 $tracee __WALL
             on tracer ptrace PTRACE_CONT $tracee
         """)
-        for _ in range(50):
+        for _ in range(rounds):
             call = it.later("on w1 wait4 $tracee __WALL")
             until(lambda: it.session.bench.waited_for, "the command waits")
             it.session.interrupt()

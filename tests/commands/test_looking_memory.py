@@ -71,22 +71,22 @@ def test_values_are_typed_and_numbered() -> None:
             at.do("print $99")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "p nosuch", "p n +", "p (n", "p n n", "p 1/0", "p $nosuch", "p *n", "p n.x", "p", "p/4 n", "x/xw nosuch", "x/xw n.x",
-        "x/0x $sp", "x/999999999x $sp", "x/-2s $sp", "set var n", "set var n = nosuch", "set var 5 = 5", "set $nosuch = 1",
-        "set {int} $sp = 99999999999", "info registers nosuch", "disassemble 0", "disassemble main,+0",
-        "disassemble main,main", "whatis struct nosuch", "ptype nosuch", "info symbol 0", "info line nosuch.c:1",
-        "list nosuch", "list 900", "list 5,2", "info address nosuch", "info functions (",
-    ],
-)  # fmt: skip
-def test_what_makes_no_sense_is_one_clear_line(line: str) -> None:
+_SENSELESS = [
+    "p nosuch", "p n +", "p (n", "p n n", "p 1/0", "p $nosuch", "p *n", "p n.x", "p", "p/4 n", "x/xw nosuch", "x/xw n.x",
+    "x/0x $sp", "x/999999999x $sp", "x/-2s $sp", "set var n", "set var n = nosuch", "set var 5 = 5", "set $nosuch = 1",
+    "set {int} $sp = 99999999999", "info registers nosuch", "disassemble 0", "disassemble main,+0",
+    "disassemble main,main", "whatis struct nosuch", "ptype nosuch", "info symbol 0", "info line nosuch.c:1",
+    "list nosuch", "list 900", "list 5,2", "info address nosuch", "info functions (",
+]  # fmt: skip
+
+
+def test_what_makes_no_sense_is_one_clear_line() -> None:
     with stopped_at(build("fact"), "fact") as at:
-        with pytest.raises(TracedbgError) as caught:
-            at.do(line)
-        assert str(caught.value).isprintable()
-        assert at.do("p n").value == 5, "the session goes on"
+        for line in _SENSELESS:
+            with pytest.raises(TracedbgError) as caught:
+                at.do(line)
+            assert str(caught.value).isprintable(), line
+            assert at.do("p n").value == 5, f"the session goes on after {line}"
 
 
 def test_reading_where_nothing_is_mapped() -> None:
@@ -172,14 +172,13 @@ def test_registers_as_gdb_shows_them() -> None:
 
 
 @pytest.mark.needs("gdb")
-@pytest.mark.parametrize(
-    "command", ["disassemble", "disassemble /r", "disassemble /s main", "disassemble fact,+20", "x/6i $pc", "x/3i main"]
-)
-def test_machine_code_as_gdb_shows_it(command: str) -> None:
+def test_machine_code_as_gdb_shows_it() -> None:
     binary = build("fact")
-    theirs = from_gdb(binary, "fact", [command])[0]
+    commands = ["disassemble", "disassemble /r", "disassemble /s main", "disassemble fact,+20", "x/6i $pc", "x/3i main"]
+    theirs = from_gdb(binary, "fact", commands)
     with stopped_at(binary, "fact") as at:
-        assert normal(at.say(command)) == theirs
+        for command, wanted in zip(commands, theirs, strict=True):
+            assert normal(at.say(command)) == wanted, command
 
 
 def test_without_debug_information_symbols_and_casts_remain() -> None:

@@ -158,12 +158,13 @@ def test_waiters_come_and_go_while_the_program_runs():
         assert taker == "waiter2"
 
 
-def test_fifty_stops_while_waiters_come_and_go():
+@pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.long)])
+def test_many_stops_while_waiters_come_and_go(rounds):
     """A waiter that is removed may just have taken the status that everybody waits for."""
     with console() as it:
         it.do(f"file {build('loop')}")
         it.do("starti")
-        for _ in range(50):
+        for _ in range(rounds):
             call = _running(it)
             it.do("waiter add extra")
             it.session.interrupt()

@@ -13,9 +13,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 HERE = Path(__file__).resolve().parent
 
@@ -51,6 +53,19 @@ def line_of(name: str, marker: str) -> int:
     hits = [n for n, text in enumerate(source(name).read_text().splitlines(), 1) if marker in text]
     assert len(hits) == 1, f"{marker!r} is on the lines {hits} of {name}"
     return hits[0]
+
+
+def matrix(names: Sequence[str], flags: Sequence[tuple[str, ...]]) -> list[ParameterSet]:
+    """Every name with every set of flags, for `pytest.mark.parametrize`.
+
+    A normal run takes each name and each set at least once; all combinations are for `.ci/run --long`.
+    """
+    chosen = {(names[turn % len(names)], flags[turn % len(flags)]) for turn in range(max(len(names), len(flags)))}
+    return [
+        pytest.param(name, each, id=f"{name} {' '.join(each)}", marks=() if (name, each) in chosen else pytest.mark.long)
+        for name in names
+        for each in flags
+    ]
 
 
 def build(name: str, *flags: str, compiler: str = "cc") -> Path:

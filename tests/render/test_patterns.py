@@ -223,7 +223,7 @@ REGEX = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 @given(REGEX, st.text("abcx01.", max_size=8), st.booleans(), st.booleans())
 def test_regex_agrees_with_re(text: str, word: str, begin: bool, end: bool) -> None:
     text = "^" * begin + text + "$" * end

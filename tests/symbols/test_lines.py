@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from tests.programs import build, line_of
+from tests.programs import build, line_of, matrix
 from tracedbg.symbols.elf import ElfFile
 from tracedbg.symbols.lineprogram import END, PROLOGUE_END, STATEMENT, Sections
 from tracedbg.symbols.lines import LineTable
@@ -53,8 +52,7 @@ def oracle(program: Path) -> list[list[tuple[int, int, int, int, int]]]:
     return units
 
 
-@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
-@pytest.mark.parametrize("name", ["structs", "inline"])
+@pytest.mark.parametrize(("name", "flags"), matrix(["structs", "inline"], FLAGS))
 def test_rows_equal_those_of_pyelftools(name: str, flags: tuple[str, ...]) -> None:
     program = build(name, *flags)
     table = LineTable.of(ElfFile(str(program)))
@@ -72,9 +70,8 @@ def test_files_are_absolute_paths(flags: tuple[str, ...]) -> None:
     assert Path(mine[0]).samefile(Path(__file__).parent.parent / "programs" / "structs.c")
 
 
-def test_clang_when_present() -> None:
-    if shutil.which("clang") is None:
-        pytest.skip("clang is not installed")
+@pytest.mark.needs("clang")
+def test_rows_of_clang_equal_those_of_pyelftools() -> None:
     program = build("structs", "-g", "-O2", compiler="clang")
     found = [[tuple(row) for row in unit.rows()] for unit in LineTable.of(ElfFile(str(program))).units]
     assert sorted(found) == sorted(oracle(program))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import build, line_of, source
+from tests.programs import build, line_of, matrix, source
 from tests.symbols.gdb import ask
 from tracedbg.model.errors import BadArgument, NotFound
 from tracedbg.symbols.engine import StaticSymbols
@@ -33,11 +33,12 @@ def our_places(symbols: StaticSymbols, spec: str) -> set[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "flags",
-    [("-g", "-O0"), ("-g", "-O2"), ("-g", "-O0", "-fcf-protection"), ("-g", "-static", "-O0"), ("-g", "-O1", "-static-pie")],
-    ids=" ".join,
+    ("name", "flags"),
+    matrix(
+        ["fact", "structs", "inline", "signals", "nocfi"],
+        [("-g", "-O0"), ("-g", "-O0", "-fcf-protection"), ("-g", "-O2"), ("-g", "-static", "-O0"), ("-g", "-O1", "-static-pie")],
+    ),
 )
-@pytest.mark.parametrize("name", ["fact", "structs", "inline", "signals", "nocfi"])
 def test_functions_as_gdb(name: str, flags: tuple[str, ...]) -> None:
     program = build(name, *flags)
     symbols = StaticSymbols(str(program))
@@ -57,8 +58,10 @@ def test_functions_as_gdb(name: str, flags: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [("-g", "-O0"), ("-g", "-O0", "-no-pie"), ("-gdwarf-4", "-O0")], ids=" ".join)
-@pytest.mark.parametrize("name", ["fact", "structs", "inline", "threads"])
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    matrix(["fact", "structs", "inline", "threads"], [("-g", "-O0"), ("-g", "-O0", "-no-pie"), ("-gdwarf-4", "-O0")]),
+)
 def test_every_line_as_gdb(name: str, flags: tuple[str, ...]) -> None:
     program = build(name, *flags)
     symbols = StaticSymbols(str(program))

@@ -49,13 +49,14 @@ def shadow_run(tracee: Tracee, symbols: LiveSymbols, start: int, stops: int) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stops", [100, pytest.param(1000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("flags", [("-g", "-O0"), ("-g", "-O2", "-static"), ("-O2", "-static-pie")], ids=" ".join)
 @pytest.mark.parametrize("name", ["fact", "nocfi"])
-def test_every_instruction_has_the_right_caller(name: str, flags: tuple[str, ...]) -> None:
+def test_every_instruction_has_the_right_caller(name: str, flags: tuple[str, ...], stops: int) -> None:
     with Tracee(build(name, *flags)) as tracee:
         symbols = LiveSymbols(tracee.pid, tracee.read)
         start = symbols.address_of("main")
-        compared, wrong = shadow_run(tracee, symbols, start, 400)
+        compared, wrong = shadow_run(tracee, symbols, start, stops)
     assert compared > 40
     # Assembly without call frame information is a guess; it must be right while the stack is as its call left it.
     allowed = compared // 100 if name == "nocfi" else 0
