@@ -189,7 +189,8 @@ class ProcessCore(Core):
         try:
             os.readlink(f"/proc/{self.pid}/exe")
         except OSError:
-            return False  # its leader has ended before its threads, or all of it has: drgn, which reads the leader's files, would fail
+            os.listdir(f"/proc/{self.pid}/task")  # fails where nothing of it is left
+            return False  # its leader has ended before its threads: drgn, which reads the leader's files, would fail
         files = [mapping for mapping in read_maps(self.pid) if mapping[3].startswith("/")]
         if files == self._files_known:
             return False
