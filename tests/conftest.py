@@ -7,12 +7,12 @@ failure.  `@pytest.mark.leaves_behind(reason="...")` switches the check for left
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
 
-from tests import hostneeds, leftovers, programs
+from tests import hostneeds, leftovers, programs, turnstile
 
 # drgn's OpenMP runtime keeps a pool of kernel threads for good once it has used more than one.  That pool would be an
 # unknown thread in every check for leftovers, so in-process tests use one; programs that tests start inherit it too.
@@ -34,6 +34,7 @@ hypothesis.settings.load_profile("tracedbg")
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         f"needs(*names): skip, with the reason, where the machine lacks one of {', '.join(hostneeds.PROBES)}",
+        "alone: measures time, so the other workers of a parallel run pause meanwhile",
         "leaves_behind(reason): this test leaves a process, thread, descriptor or handler on purpose",
     ):
         config.addinivalue_line("markers", line)
@@ -48,6 +49,15 @@ def pytest_report_header() -> list[str]:
         + ", ".join(f"{need}: {'no' if hostneeds.missing(need) else 'yes'}" for need in ("ptrace", "cc", "gdb", "tmux")),
         f"skips are {'failures' if hostneeds.NO_SKIPS else 'allowed'} (TRACEDBG_NO_SKIPS)",
     ]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Around the whole of a test, its time limit and its check for leftovers included."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with turnstile.admission(programs.share_folder(), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

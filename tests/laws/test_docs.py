@@ -141,7 +141,7 @@ def test_the_two_commands() -> None:
     lines = [line.strip() for line in README.splitlines() if line.startswith("    python3 -m venv .venv && ")]
     assert len(lines) == 2
     assert lines[0].endswith("&& .venv/bin/tracedbg tour")
-    assert lines[1].endswith("&& .venv/bin/pytest")
+    assert lines[1].endswith("&& .venv/bin/pytest -n auto")
     run = (TOP / ".ci" / "run").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"readme=\$\(grep -m 1 -E '([^']+)' README.md", run)
     first = next(line for line in README.splitlines() if re.search(pattern, line))

@@ -56,6 +56,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_typing_at_20_keys_a_second_while_5000_lines_a_second_flow(tmp_path: Path) -> None:
     """No torn line, no lost key, every flood line shown or counted, and 50 ms at most from key to frame (95th percentile).
