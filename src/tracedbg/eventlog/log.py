@@ -109,10 +109,13 @@ class EventLog:
             return self._append(event, lane, tid or 0, source, of, at)
 
     def _append(self, event: Event, lane: str, tid: int, source: Source, of: int, at: int | None) -> int:
-        self._seq = seq = self._seq + 1
-        record = Record(seq, time.monotonic_ns() - self._began_ns if at is None else at, lane, tid, source, event, of)
         if len(self._records) >= self._capacity:
             self._shed()
+        return self._keep(event, lane, tid, source, of, at)
+
+    def _keep(self, event: Event, lane: str, tid: int, source: Source, of: int, at: int | None) -> int:
+        self._seq = seq = self._seq + 1
+        record = Record(seq, time.monotonic_ns() - self._began_ns if at is None else at, lane, tid, source, event, of)
         self._records.append(record)
         for sink in self._sinks[:]:
             if event.detail <= sink.detail:
@@ -120,7 +123,7 @@ class EventLog:
                     sink.take(record)
                 except Exception as error:  # a sink of any origin must not stop the log; its removal is news
                     self._sinks.remove(sink)
-                    self._append(Warned(f"a reader of the log failed and was removed: {error!r}"), lane, tid, Source.USER, 0, None)
+                    self._keep(Warned(f"a reader of the log failed and was removed: {error!r}"), lane, tid, Source.USER, 0, None)
         if self._waiting:
             self._changed.notify_all()
         return seq
@@ -131,13 +134,8 @@ class EventLog:
         for _ in range(count):
             self._records.popleft()
         self._dropped += count
-        self._seq += 1
         text = f"the {self._dropped} oldest events are no longer in memory; --events FILE keeps all"
-        note = Record(self._seq - 1, time.monotonic_ns() - self._began_ns, "log", 0, Source.USER, Note(text))
-        self._records.append(note)
-        for sink in self._sinks:
-            if note.event.detail <= sink.detail:
-                sink.take(note)
+        self._keep(Note(text), "log", 0, Source.USER, 0, None)
 
     # --- sinks ----------------------------------------------------------------------------------------------------------------
     def attach(self, sink: Sink) -> None:

@@ -1,0 +1,1 @@
+"""Values: status words."""
