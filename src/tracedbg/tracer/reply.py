@@ -25,14 +25,16 @@ class Reply(Generic[R]):
         self.finished = False
 
     def set(self, value: R) -> None:
-        """Answer."""
-        self._value = value
-        self._finish()
+        """Answer; the first answer stays."""
+        if not self.finished:
+            self._value = value
+            self._finish()
 
     def fail(self, error: BaseException) -> None:
-        """Answer with an error, raised by `result`."""
-        self._error = error
-        self._finish()
+        """Answer with an error, raised by `result`; the first answer stays."""
+        if not self.finished:
+            self._error = error
+            self._finish()
 
     @property
     def failed(self) -> bool:
@@ -40,9 +42,8 @@ class Reply(Generic[R]):
         return self._error is not None
 
     def _finish(self) -> None:
-        if not self.finished:
-            self.finished = True
-            self._done.release()
+        self.finished = True
+        self._done.release()
 
     def result(self, timeout: float = -1) -> R:
         """Wait for the answer.
