@@ -233,6 +233,11 @@ def threads(pid: int) -> list[Tid]:
         raise
 
 
+def living(pid: int) -> bool:
+    """Whether a thread of the process can still run: false once all of them are dead, reaped or not."""
+    return state(pid) not in ("", "Z", "X") or any(state(tid) not in ("", "Z", "X") for tid in threads(pid))
+
+
 def children(pid: int, tid: int) -> list[Pid] | None:
     """The processes that thread `tid` of process `pid` has as children.
 

@@ -104,9 +104,7 @@ class Actors:
         if len(set(names)) < len(names):
             raise BadArgument("a thread is named twice", "one thread makes one call at a time")
         if background and REPL in names:
-            raise BadArgument(
-                "the command thread cannot leave its own call in the background", "use a thread of the bench: thread w1"
-            )
+            raise BadArgument("the command thread cannot leave its own call in the background", "use a thread of the bench: thread w1")
         if TRACER in names and self._tracer.seat.inside:
             raise NotNow("the tracer is in a wait call already", "Ctrl-C ends it, or whatever it waits for")
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import terminal, threads
+from tracedbg.kernel import procfs, terminal, threads
 from tracedbg.model.errors import NotNow
 from tracedbg.model.events import ProgramInput, ProgramOutput, pack
 from tracedbg.model.ids import Role
@@ -23,6 +23,8 @@ GRACE_S = 0.002
 """The tty layer hands output on by a kernel worker, a moment after the program wrote it."""
 _PARTIAL_S = 0.05
 """A line without its newline is shown after this long."""
+_LOOK_S, _IDLE_S = 0.005, 0.5
+"""Seconds between looks at a process that seems to be dead, at first, and at one that does not."""
 _LINE_LIMIT = 4096
 """Bytes after which a line is shown even if it goes on."""
 _SECRET = re.compile(rb"(?i)\b(password|passphrase|passcode|secret|pin)\b[^\n]*$")
@@ -42,7 +44,9 @@ class ProgramTerminal:
         self._pty: terminal.Pty | None = None
         self._pid = 0
         self._pidfd = -1
-        self._on_death: Callable[[int], None] = lambda _pid: None
+        self._on_death: Callable[[int], bool] = lambda _pid: True
+        # Seconds until the next look, 0 when its death is known.
+        self._look_s = 0.0
         self._buffer = b""
         self._unfinished = b""
         self._since = 0.0
@@ -70,8 +74,11 @@ class ProgramTerminal:
         self._wake()
         return pty
 
-    def watch(self, pid: int, on_death: Callable[[int], None]) -> None:
-        """Call `on_death(pid)` once, on the reader thread, when the process is dead (pidfd_open(2): readable for anyone).
+    def watch(self, pid: int, on_death: Callable[[int], bool]) -> None:
+        """Call `on_death(pid)` on the reader thread when all threads of the process are dead, and again until it answers True.
+
+        A process of several traced threads does not show as dead before those are reaped, which is our own business: so besides
+        the pidfd (pidfd_open(2)) its leader's state is looked at now and then.
 
         Until then the program's side of its pty is kept open here too: a program whose input and output all go to files holds it
         nowhere, and what looks like its end would be a hang-up that kills it.
@@ -80,10 +87,9 @@ class ProgramTerminal:
             self._unwatch()
             self._pid, self._on_death = pid, on_death
             try:
-                self._pidfd = os.pidfd_open(pid)
+                self._pidfd, self._look_s = os.pidfd_open(pid), _IDLE_S
             except OSError:
-                self._release()
-                return  # dead and reaped already
+                self._look_s = _LOOK_S  # dead and reaped already
             if not self._started:
                 self._started = True
                 self._thread.start()
@@ -97,6 +103,7 @@ class ProgramTerminal:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+        self._look_s = 0.0
 
     def close(self) -> None:
         """Close everything and join the thread."""
@@ -143,10 +150,15 @@ class ProgramTerminal:
         """Take in what the program has written up to now; the tty layer delivers a moment later, hence the grace."""
         with self._lock:
             self._take()
-            pty = self._pty
-        if pty is not None and select.select([pty.master_fd], [], [], grace)[0]:
-            with self._lock:
-                self._take()
+            master = self._pty.master_fd if self._pty is not None else -1
+        if master < 0:
+            return
+        try:
+            select.select([master], [], [], grace)
+        except OSError:
+            return  # closed meanwhile by the reader thread, which has taken in everything
+        with self._lock:
+            self._take()
 
     @property
     def asks_for_a_secret(self) -> bool:
@@ -178,6 +190,8 @@ class ProgramTerminal:
                 return False
             pty, pidfd = self._pty, self._pidfd
             wait = None if not self._buffer else max(0.0, self._since + _PARTIAL_S - time.monotonic())
+            if self._look_s:
+                wait = self._look_s if wait is None else min(wait, self._look_s)
         poller = select.poll()
         poller.register(self._wake_r, select.POLLIN)
         if pty is not None and pty.master_fd >= 0:
@@ -193,18 +207,21 @@ class ProgramTerminal:
                 os.read(self._wake_r, 4096)
             except BlockingIOError:
                 pass
-        died = 0
         with self._lock:
             if pidfd in ready and pidfd == self._pidfd:
+                self._unwatch()
+                self._look_s = _LOOK_S
+            dead = self._pid if self._look_s and not procfs.living(self._pid) else 0
+            if dead:
                 self._release()  # the last close by whoever has it now shows as a hang-up
             self._take()
             if self._buffer and time.monotonic() - self._since >= _PARTIAL_S:
                 self._flush()
-            if pidfd in ready and pidfd == self._pidfd:
-                self._unwatch()
-                died = self._pid
-        if died:
-            self._on_death(died)
+            told = self._on_death
+        done = bool(dead) and told(dead)
+        with self._lock:
+            if self._look_s and self._pid == (dead or self._pid):
+                self._look_s = 0.0 if done else min(self._look_s * 1.5, _IDLE_S)
         return True
 
     def _take(self) -> None:

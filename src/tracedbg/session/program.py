@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from tracedbg.kernel import refusals
+from tracedbg.kernel import procfs, refusals
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.regs import Registers
 from tracedbg.model.errors import NotNow, TracedbgError, TraceeGone
-from tracedbg.model.events import Note, Warned
+from tracedbg.model.events import Warned
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.stops import BreakpointHit, ExecStop, Interrupted
 from tracedbg.model.views import BreakpointView, InferiorView, Report, TraceeState
@@ -233,12 +233,14 @@ class Program:
         self.places.no_image()
         self.terminal.watch(pid, self._died)
 
-    def _died(self, pid: int) -> None:
+    def _died(self, pid: int) -> bool:
         """The process is dead (reader thread).  If nobody runs it, nobody would hear of it: take its end in."""
         view = self._tracer.view.inferior(pid)
-        if view is not None and view.ended is None and not view.busy and view.stopped and self._waiters.all:
-            self._tracer.log.publish(Note(f"process {pid} was killed while it was stopped"), lane="tracee", tid=pid)
+        if view is None or view.ended is not None or not view.tracees or not self._waiters.all:
+            return True
+        if view.stopped and not view.busy:
             self._tracer.start(edges.bury, pid, pid)
+        return False
 
     def run(self, words: ProgramArgs | None = None, until: str = "", tty: str = "") -> Stopped:
         """Start the program under the usual policies.
@@ -252,6 +254,9 @@ class Program:
             self.settings.args = words
         if self.alive:
             self.kill()
+        return self.move(lambda: self._run(until, tty))
+
+    def _run(self, until: str, tty: str) -> Stopped:
         view = self.launch(None, tty)
         report = self.moves.wait_for(edges.first_stop, view.pid)
         self._trouble(report)
@@ -279,6 +284,9 @@ class Program:
         """Bring the usual policies to a process that was launched without them."""
         report = self.moves.wait_for(edges.first_stop, pid)
         self._trouble(report)
+        return self.move(lambda: self._in_place(report))
+
+    def _in_place(self, report: Report) -> Stopped:
         self.new_image()
         return self.arrive(report)
 
@@ -295,13 +303,10 @@ class Program:
         self._tracer.call(attaching.open_page, pid)
         report = self.moves.wait_for(attaching.attach, pid, self.settings.attach_mode == "seize")
         self._adopt(pid)
-        if not self.path:
-            try:
-                self.places.choose(os.readlink(f"/proc/{self._living()}/exe"))
-            except OSError:
-                pass  # another user's process: symbols will say what is missing
-        self.new_image()
-        return self.arrive(report)
+        file = procfs.exe(self._living())
+        if not self.path and file is not None:  # None for another user's process: symbols will say what is missing
+            self.places.choose(file)
+        return self.move(lambda: self._in_place(report))
 
     def detach(self) -> int:
         """Let the process go on without us; how many threads were let go."""

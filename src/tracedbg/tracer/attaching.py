@@ -142,6 +142,11 @@ def detach(pt: Ptrace, book: Book, pid: int) -> Plan[int]:
             yield from _swallow(pt, tracee)
             if tracee.stopped:
                 count += _let_go(pt, inferior, tracee)
+        while inferior.ended is None and inferior.tracees and not count:
+            # Killed meanwhile: nobody else can reap its threads while they are ours, so its end is collected first.
+            yield Await(timeout=0.5)
+            if procfs.state(inferior.pid) == "":
+                inferior.vanish()
     book.forget(inferior.pid)
     return count
 
@@ -178,6 +183,7 @@ def _let_go(pt: Ptrace, inferior: Inferior, tracee: Tracee) -> int:
     try:
         pt.detach(tracee.tid, number)
     except KernelRefused:
+        tracee.happens(Happening.RESUME)
         return 0
     tracee.happens(Happening.REPLACED)
     inferior.tracees.pop(tracee.tid, None)
@@ -200,7 +206,7 @@ def kill(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
                 let_run(pt, tracee)
         yield Await(timeout=0.5)
         if procfs.state(inferior.pid) == "":
-            break  # somebody else has reaped it: an attached process whose parent was quicker
+            inferior.vanish()
     while book.children_of(inferior.pid):
         yield Await(timeout=0.5)  # a child of it is about to be let go
     inferior.close()

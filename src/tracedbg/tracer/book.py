@@ -109,6 +109,12 @@ class Inferior:
         tracee = self.tracees[tid] = Tracee(tid, self.pid, self._numbers, seized=seized)
         return tracee
 
+    def vanish(self) -> None:
+        """It is gone from /proc and nobody has told us: somebody else in this process has taken its end."""
+        for tracee in self.tracees.values():
+            tracee.happens(Happening.REPLACED)
+        self.tracees.clear()
+
     def living(self) -> list[Tracee]:
         """Its threads that may still report something before the process's end."""
         return [tracee for tracee in self.tracees.values() if tracee.state in (TraceeState.RUNNING, TraceeState.STOPPED)]

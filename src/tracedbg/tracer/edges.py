@@ -8,7 +8,7 @@ from __future__ import annotations
 from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import NotNow
-from tracedbg.model.events import TraceeStopped
+from tracedbg.model.events import Note, TraceeStopped
 from tracedbg.model.ids import Tid
 from tracedbg.model.stops import ExecStop, Interrupted, SignalDelivery, ThreadEnded
 from tracedbg.model.views import Report
@@ -64,12 +64,13 @@ def bury(pt: Ptrace, book: Book, pid: int) -> Plan[Report | None]:
     inferior = book.inferior(pid)
     if inferior is None or inferior.ended is not None:
         return None
+    pt.log.publish(Note(f"process {pid} was killed while it was stopped"), lane="tracee", tid=pid)
     while inferior.ended is None and inferior.tracees:
         for tracee in list(inferior.tracees.values()):
             if tracee.stopped:
                 let_run(pt, tracee)
         yield Await(timeout=0.5)
         if procfs.state(pid) == "":
-            break
+            inferior.vanish()
     inferior.close()
     return Report(pid, pid, None, inferior.ended)
