@@ -80,6 +80,17 @@ def field(tid: int, name: str) -> str:
     return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(name + ":"))
 
 
+def tracers(pid: int) -> set[int]:
+    """TracerPid of all threads of a process; a thread that ends while we look has none."""
+    found = set()
+    for tid in threads(pid):
+        try:
+            found.add(int(field(tid, "TracerPid")))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
 def threads(pid: int) -> list[int]:
     """The tids of a process."""
     return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))

@@ -11,16 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.session.conftest import Outsider
-from tests.session.driver import Driver, exit_code, field, hit, state, threads, until, worker
+from tests.session.driver import Driver, exit_code, field, hit, state, threads, tracers, until, worker
 from tracedbg.model.errors import NotFound, NotNow, NotPermitted
 from tracedbg.model.stops import Interrupted, SignalDelivery
 
 Start = Callable[..., Outsider]
 MODES = ["seize", "attach"]
-
-
-def _tracers(pid: int) -> set[str]:
-    return {field(tid, "TracerPid") for tid in threads(pid)}
 
 
 def _pending_stops(pid: int) -> int:
@@ -38,7 +34,7 @@ def test_attach_and_detach_leave_a_process_as_it_was(debugger: Driver, outsider:
     debugger.session.settings.attach_mode = mode
     for _ in range(3):
         debugger.attach(pid)
-        assert _tracers(pid) - {"0"} == {str(debugger.session.tracer.tid)}
+        assert tracers(pid) - {0} == {debugger.session.tracer.tid}
         view = debugger.program.view
         assert view is not None
         assert view.stopped
@@ -46,7 +42,7 @@ def test_attach_and_detach_leave_a_process_as_it_was(debugger: Driver, outsider:
         if what[0] == "busy":
             debugger.stepi()
         debugger.detach()
-        assert _tracers(pid) == {"0"}
+        assert tracers(pid) == {0}
         assert _pending_stops(pid) == 0
         assert threads(pid) == before[1]
         until(lambda: state(pid) in (before[0], "R" if before[0] == "S" else before[0]))
@@ -66,7 +62,7 @@ def test_stopped_process_is_stopped_again_after_detach(debugger: Driver, outside
     debugger.program.registers()
     debugger.detach()
     until(lambda: {state(tid) for tid in threads(pid)} == {"T"})
-    assert _tracers(pid) == {"0"}
+    assert tracers(pid) == {0}
     os.kill(pid, signal.SIGCONT)
     until(lambda: "T" not in {state(tid) for tid in threads(pid)})
     assert _pending_stops(pid) == 0
@@ -92,7 +88,7 @@ def test_breakpoints_in_an_attached_process(debugger: Driver, outsider: Start, m
         assert hit(debugger.cont()) == (1,)
         assert debugger.hits() == expected
     debugger.detach()
-    assert _tracers(process.pid) == {"0"}
+    assert tracers(process.pid) == {0}
     # It would die at our byte if that were still there.
     before = debugger.log.last
     debugger.attach(process.pid)
@@ -109,7 +105,7 @@ def test_threads_born_while_attaching_are_all_ours(debugger: Driver, outsider: S
     for _ in range(8):
         debugger.attach(process.pid)
         assert {state(tid) for tid in threads(process.pid)} <= {"t", "Z", "X", ""}
-        assert _tracers(process.pid) == {str(debugger.session.tracer.tid)}
+        assert tracers(process.pid) == {debugger.session.tracer.tid}
         debugger.detach()
         assert "T" not in {state(tid) for tid in threads(process.pid)}
     assert process.process.poll() is None
@@ -267,7 +263,7 @@ def test_session_that_ends_lets_an_attached_process_go(outsider: Start) -> None:
         driver = Driver(session)
         driver.attach(process.pid)
         driver.break_("marked")
-    assert _tracers(process.pid) == {"0"}
+    assert tracers(process.pid) == {0}
     assert "T" not in {state(tid) for tid in threads(process.pid)}
     assert process.process.poll() is None
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.session.conftest import Outsider
-from tests.session.driver import Driver, check_laws, ended, field, state, threads, until, worker
+from tests.session.driver import Driver, check_laws, ended, state, threads, tracers, until, worker
 from tracedbg.model.errors import Failed, KernelRefused, NotFound, NotNow, TracedbgError
 from tracedbg.model.events import Detail, Note
 from tracedbg.model.names import PTRACE_OPTIONS, PTRACE_REQUESTS
@@ -243,7 +243,7 @@ def _attaches(rounds: int, seed: int, start: Start) -> None:
                         _over(debugger, process.pid)
                     elif at % 4 == 2:
                         debugger.detach()
-                        assert {field(tid, "TracerPid") for tid in threads(process.pid)} == {"0"}
+                        assert tracers(process.pid) == {0}
                         assert "T" not in {state(tid) for tid in threads(process.pid)}
                     elif at % 4 == 3:
                         debugger.kill()
@@ -267,10 +267,10 @@ def _attaches(rounds: int, seed: int, start: Start) -> None:
 
 def _killer(debugger: Driver, pid: int, limit: int) -> threading.Thread:
     """A thread that kills a process at a record of the log, or where the process sleeps while it is stepped and nothing else happens."""
-    traced = str(debugger.session.tracer.tid)
+    traced = debugger.session.tracer.tid
 
     def kill() -> None:
-        until(lambda: debugger.log.last >= limit or (state(pid) == "S" and field(pid, "TracerPid") == traced))
+        until(lambda: debugger.log.last >= limit or (state(pid) == "S" and tracers(pid) == {traced}))
         _dies(pid)
 
     thread = threading.Thread(target=kill)
@@ -386,7 +386,7 @@ def test_sigkill_to_tracedbg_leaves_an_attached_program_running(outsider: Start,
     if how == "run":
         until(lambda: state(pid) == "S")
     _kill_and_collect(process)
-    until(lambda: {field(tid, "TracerPid") for tid in threads(pid)} == {"0"})
+    until(lambda: tracers(pid) == {0})
     until(lambda: any(state(tid) == "R" for tid in threads(pid)))
     assert {state(tid) for tid in threads(pid)} <= {"R", "S"}
     assert target.process.poll() is None

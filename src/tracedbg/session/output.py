@@ -64,6 +64,7 @@ class ProgramTerminal:
         pty = terminal.open_pty(*self.size)
         with self._lock:
             self._flush()
+            self._unwatch()  # a late look at the former program must not give up the new one's terminal
             old, self._pty = self._pty, pty
             self._unfinished = b""
             if old is not None:

@@ -207,7 +207,11 @@ class ProcessCore(Core):
         if self._unmapped & set(mapped.values()):
             msg = "a library was loaded again, and drgn would go on taking it for unloaded"
             raise ValueError(msg)
-        self.program.create_loaded_modules()
+        try:
+            self.program.create_loaded_modules()
+        except LookupError as error:
+            # The main module has the name that /proc/PID/exe had; "a different name" means that this has gone.
+            raise TraceeGone(f"process {self.pid} is gone", "its status will tell", tid=self.pid) from error
         wanting = []
         for module in self.program.modules():
             if module.loaded_file_status != _Status.WANT and module.debug_file_status != _Status.WANT:
