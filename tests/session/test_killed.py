@@ -134,6 +134,20 @@ def _in_a_step(debugger: Driver) -> None:
     _over(debugger, pid)
 
 
+def _in_a_step_of_a_leader_with_threads(debugger: Driver) -> None:
+    """The leader's end is told only after those of its threads, while the inline loop waits for the leader alone."""
+    number = debugger.break_("spin").number
+    pid = debugger.run("spin", "3").report.pid
+    debugger.delete(number)
+    debugger.program.tid = pid
+    thread = threading.Thread(target=lambda: (until(lambda: debugger.session.tracer.seat.inside), _dies(pid)))
+    thread.start()
+    stopped = debugger.stepi(1 << 40)
+    thread.join()
+    assert ended(stopped).signal == signal.SIGKILL
+    _over(debugger, pid)
+
+
 def _while_it_runs(debugger: Driver) -> None:
     thread = threading.Thread(target=lambda: (debugger.said("ready", since), _dies(debugger.program.pid)))
     since = debugger.log.last
@@ -161,7 +175,10 @@ def _in_the_exit_event(debugger: Driver) -> None:
     _over(debugger, pid)
 
 
-LAUNCHES = [_before_exec, _in_the_exec_stop, _launched_and_not_collected, _in_a_step, _while_it_runs, _in_the_exit_event]
+LAUNCHES = [
+    _before_exec, _in_the_exec_stop, _launched_and_not_collected, _in_a_step, _in_a_step_of_a_leader_with_threads, _while_it_runs,
+    _in_the_exit_event,
+]  # fmt: skip
 
 
 def _at_random(debugger: Driver, dice: random.Random) -> None:
@@ -210,7 +227,7 @@ def _launches(rounds: int, seed: int) -> None:
 
 def test_launches_in_a_row_with_a_kill_at_each_station() -> None:
     with _nothing_grows():
-        _launches(48, random.SystemRandom().randrange(1 << 32))
+        _launches(42, random.SystemRandom().randrange(1 << 32))
 
 
 @pytest.mark.long

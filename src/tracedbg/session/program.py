@@ -27,6 +27,7 @@ from tracedbg.tracer.plans import Plan
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
+from .burial import Burial
 from .moves import Moves
 from .output import GRACE_S, ProgramTerminal
 from .places import Places
@@ -50,9 +51,10 @@ class Program:
         self, tracer: Tracer, waiters: Waiters, terminal: ProgramTerminal, settings: Settings, environment: dict[str, str]
     ) -> None:
         # Set once.
-        self._tracer, self._waiters, self.terminal, self.settings, self._environment = tracer, waiters, terminal, settings, environment
+        self._tracer, self.terminal, self.settings, self._environment = tracer, terminal, settings, environment
         self.places = Places()
         self.moves = Moves(tracer, waiters)
+        self._burial = Burial(tracer, waiters, self.moves)
         # Command thread.
         self.level = 0
         self.last: Report | None = None
@@ -231,16 +233,7 @@ class Program:
         self.level, self.last, self._frame_key = 0, None, None
         self._memory = None
         self.places.no_image()
-        self.terminal.watch(pid, self._died)
-
-    def _died(self, pid: int) -> bool:
-        """The process is dead (reader thread).  If nobody runs it, nobody would hear of it: take its end in."""
-        view = self._tracer.view.inferior(pid)
-        if view is None or view.ended is not None or not view.tracees or not self._waiters.all:
-            return True
-        if view.stopped and not view.busy:
-            self._tracer.start(edges.bury, pid, pid)
-        return False
+        self.terminal.watch(pid, self._burial.died)
 
     def run(self, words: ProgramArgs | None = None, until: str = "", tty: str = "") -> Stopped:
         """Start the program under the usual policies.
@@ -330,7 +323,7 @@ class Program:
             try:
                 return command()
             except TraceeGone:
-                end = self.moves.wait_for(edges.bury, self.pid) if self.alive else None
+                end = self._burial.end(self.pid)
                 if end is None:
                     raise
                 return self.arrive(end)

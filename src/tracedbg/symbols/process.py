@@ -24,6 +24,15 @@ _EVERYWHERE = 1 << 64
 _Status = drgn.ModuleFileStatus
 
 
+def without_memory(pid: int) -> bool:
+    """Whether a process has given up its memory: it is dying, and its files in /proc belong to root (fs/proc/base.c, task_dump_owner)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(") ")[2].split()[20] == "0"  # vsize
+    except OSError:
+        return True
+
+
 def read_maps(pid: int) -> list[tuple[int, int, str, str]]:
     """The mappings of a process: first address, first address after it, permissions, path (proc_pid_maps(5)).
 
@@ -105,6 +114,8 @@ class ProcessCore(Core):
         except FileNotFoundError as error:
             raise TraceeGone(f"process {pid} is gone", errno=error.errno or 0, tid=pid) from error
         except PermissionError as error:
+            if without_memory(pid):
+                raise TraceeGone(f"process {pid} is gone", errno=error.errno or 0, tid=pid) from error
             raise NotPermitted(
                 f"/proc/{pid} may not be read, so there are no symbols",
                 "debug your own processes, or become root",
