@@ -24,7 +24,6 @@ import pyte
 PROMPT = "tracedbg> "
 
 
-
 class Emulator(pyte.Screen):
     """pyte's screen with the lines that scrolled off the top, and with the alternate screen, which pyte leaves out."""
 

@@ -31,9 +31,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start the host at a terminal; its history lives in the test's directory."""
     screens: list[Screen] = []
 
-    def begin(
-        *options: str, cols: int = 80, rows: int = 24, env: dict[str, str | None] | None = None, rate: int | None = None
-    ) -> Screen:
+    def begin(*options: str, cols: int = 80, rows: int = 24, env: dict[str, str | None] | None = None, rate: int | None = None) -> Screen:
         screen = Screen([*HOST, *options], cols, rows, {"XDG_STATE_HOME": str(tmp_path), **(env or {})}, rate)
         screens.append(screen)
         screen.until(lambda: screen.prompt_line() == "")

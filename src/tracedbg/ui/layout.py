@@ -37,9 +37,7 @@ class Sources:
     doubt: Callable[[], str]
 
 
-def toolbar_text(
-    fields: Sequence[tuple[str, str]], *, held: int | None, doubt: str, keys: str, columns: int
-) -> StyleAndTextTuples:
+def toolbar_text(fields: Sequence[tuple[str, str]], *, held: int | None, doubt: str, keys: str, columns: int) -> StyleAndTextTuples:
     """The toolbar's fields in order of worth, as many as fit into `columns`.
 
     Args:
