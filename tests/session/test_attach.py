@@ -102,7 +102,7 @@ def test_breakpoints_in_an_attached_process(debugger: Driver, outsider: Start, m
 def test_threads_born_while_attaching_are_all_ours(debugger: Driver, outsider: Start, mode: str) -> None:
     process = outsider(worker(), "churn")
     debugger.session.settings.attach_mode = mode
-    for _ in range(8):
+    for _ in range(4):
         debugger.attach(process.pid)
         assert {state(tid) for tid in threads(process.pid)} <= {"t", "Z", "X", ""}
         assert tracers(process.pid) == {debugger.session.tracer.tid}

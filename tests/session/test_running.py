@@ -11,7 +11,7 @@ from tests.programs import build, line_of
 from tests.session.driver import HERE, Driver, ended, exit_code, hit, symbol, worker
 from tracedbg.model.stops import BreakpointHit, SignalDelivery, StepDone
 
-STEPS = 80
+STEPS = 40
 KINDS = {
     "PIE": ("-g", "-O0", "-pie", "-fPIE"),
     "fixed addresses": ("-g", "-O0", "-no-pie"),

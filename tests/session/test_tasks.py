@@ -123,7 +123,7 @@ def test_interrupt_reaches_a_thread_that_outlives_its_leader(debugger: Driver) -
 def test_threads_that_come_and_go_are_all_stopped(debugger: Driver) -> None:
     debugger.file(worker())
     stopped = debugger.interrupted(lambda: debugger.run("churn"), lambda: "ready" in debugger.output())
-    for _ in range(15):
+    for _ in range(8):
         assert isinstance(stopped.report.stop, Interrupted)
         view = debugger.program.view
         assert view is not None
@@ -150,7 +150,7 @@ def test_interrupt_during_a_long_stepi(debugger: Driver) -> None:
     debugger.run("busy", "0")
     debugger.delete(1)
     before = debugger.log.last
-    for _ in range(25):
+    for _ in range(12):
         stopped = debugger.interrupted(lambda: debugger.stepi(100_000_000))
         assert stopped.report.stop == Interrupted(), tail(debugger.log)
         assert stopped.report.ended is None
