@@ -11,6 +11,7 @@ from tests.commands.console import asleep, console, until
 from tests.programs import build
 from tracedbg.kernel import procfs
 from tracedbg.model.errors import BadArgument, NotNow, UserError
+from tracedbg.model.events import LoopBegan
 from tracedbg.model.stops import Interrupted
 
 pytestmark = pytest.mark.needs("ptrace")
