@@ -23,8 +23,8 @@ def _log(debugger: Driver) -> list[Record]:
 def test_a_status_that_was_kept_or_made_up_or_told_twice(debugger: Driver) -> None:
     records = _log(debugger)
     told = [record for record in records if isinstance(record.event, StatusReported) and record.of]
-    assert len(told) > 3
-    one = told[2]
+    assert len(told) >= 3
+    one = told[1]
     assert isinstance(one.event, StatusReported)
     assert any("never reported" in line for line in broken_laws([record for record in records if record is not one]))
     assert any("twice" in line for line in broken_laws([*records, one]))
