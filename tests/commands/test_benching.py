@@ -12,6 +12,7 @@ from tests.programs import build
 from tracedbg.kernel import procfs
 from tracedbg.model.errors import BadArgument, BadSyntax, NotFound, NotNow, UnknownCommand
 from tracedbg.model.events import RuleBroken
+from tracedbg.render.lines import line_of
 
 pytestmark = pytest.mark.needs("ptrace")
 
@@ -110,8 +111,8 @@ def test_several_sleepers_have_one_winner_and_the_others_sleep_on():
             on w1,w2,w3 wait4 -1 __WALL &
         """)
         tids = {name: it.session.bench.tid(name) or 0 for name in names}
-        for tid in tids.values():
-            until(lambda tid=tid: asleep(tid), "all asleep")
+        for name in names:
+            it.wait_for(name, "asleep")
         it.do("on tracer kill $tracee SIGUSR1")
         it.do("on tracer ptrace PTRACE_CONT $tracee")
         won = it.do("expect <winner:w1|w2|w3> wait4 = $tracee stopped SIGUSR1")
@@ -120,7 +121,7 @@ def test_several_sleepers_have_one_winner_and_the_others_sleep_on():
         losers = [name for name in names if name != winner]
         assert all(asleep(tids[name]) for name in losers)
         for name in losers:
-            assert re.fullmatch(r"woken \d+ in-vain \d+", next(line for line in it.events(name) if line.startswith("woken")))
+            assert re.fullmatch(r"woken \d+ in-vain \d+", line_of(it.wait_for(name, "woken")) or "")
         it.do("on $winner ptrace PTRACE_CONT $tracee")
         it.do("then $winner ptrace = -1 ESRCH")
         it.do("on tracer kill $tracee SIGKILL")

@@ -45,7 +45,7 @@ class FakeHost:
         self._threads: list[threading.Thread] = []
         self._busy = threading.Event()
         self._ended = False
-        self.sizes: list[tuple[int, int]] = []
+        self._sizes: list[tuple[int, int]] = []
         self._quiet = threading.Condition()
         self._working = 0
         self._attached = options.attached
@@ -78,8 +78,8 @@ class FakeHost:
         elif verb == "predict":
             self._prompt = "predict [1-3]> "
             self._tell()
-        elif verb == "sizes":
-            self.answer(f"sizes {self.sizes}")
+        elif verb == "sizes":  # sizes N: as soon as N of them were noticed
+            self._spawn(lambda: self._tell_sizes(int(rest)))
         elif verb == "quick":
             self._spawn(self._quick)
         elif verb == "fg":
@@ -141,7 +141,18 @@ class FakeHost:
     def on_change(self, callback: Callable[[], None]) -> None:
         self._changed.append(callback)
 
+    def resized(self, columns: int, rows: int) -> None:
+        with self._quiet:
+            self._sizes.append((columns, rows))
+            self._quiet.notify_all()
+
     # --- what the commands do ---------------------------------------------------------------------------------------
+    def _tell_sizes(self, count: int) -> None:
+        with self._quiet:
+            self._quiet.wait_for(lambda: len(self._sizes) >= count, 5)
+            seen = list(self._sizes)
+        self.answer(f"sizes {seen}")
+
     def _tell(self) -> None:
         for callback in self._changed:
             callback()
@@ -266,7 +277,7 @@ def main() -> None:
         from tracedbg.ui.app import Terminal
 
         host.terminal = Terminal(host, pump)
-        host.terminal.on_resize = lambda columns, rows: host.sizes.append((columns, rows))
+        host.terminal.on_resize = host.resized
         host.terminal.run()
 
 

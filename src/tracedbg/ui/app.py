@@ -102,7 +102,7 @@ class Terminal:
         # UI thread's:
         self._question = ""
         self._doubted = ("", "")
-        self._in_split = False
+        self._in_split, self._too_small = False, ""
         self._apps: dict[bool, Application[_Leave]] = {}
         self._current: Application[_Leave] | None = None
         self._failure: BaseException | None = None
@@ -218,7 +218,7 @@ class Terminal:
             self._current = None
             self._flow.detach()
         if leave is _Leave.SPLIT:
-            self._in_split = not self._in_split
+            self._in_split, self._too_small = not self._in_split, ""
         elif leave is _Leave.SUSPEND:
             self._suspend()
         elif leave is _Leave.FOREGROUND:
@@ -365,11 +365,11 @@ class Terminal:
     def _watch_size(self, _app: Application[_Leave]) -> None:
         """Before each frame.  The split closes with a reason when the terminal became too small for it."""
         self._tell_size()
-        if self._in_split and not self._wanted:
+        if self._in_split and not self._too_small:  # told once: frames may follow before the split is left
             size = self._output.get_size()
-            why = refusal(size.rows, size.columns)
-            if why:
-                self._tell("hint", why)
+            self._too_small = refusal(size.rows, size.columns)
+            if self._too_small:
+                self._tell("hint", self._too_small)
                 self._want(_Leave.SPLIT)
 
     # --- out of the way -----------------------------------------------------------------------------------------------------
