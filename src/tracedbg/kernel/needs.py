@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import threading
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -183,3 +184,110 @@ def attach_allowed() -> Need:
         remedy = "start the program with tracedbg, run tracedbg as root, or as root: sysctl kernel.yama.ptrace_scope=0"
         return Need(False, f"Yama's ptrace_scope is 1: {YAMA_MEANING[1]}", remedy)
     return general
+
+
+# --- capabilities by name -----------------------------------------------------------------------------------------------------
+_VERSION: Final = re.compile(r"kernel>=(\d{1,3})\.(\d{1,3})")
+_YAMA_MOST: Final = re.compile(r"yama<=([0-3])")
+_ARCH: Final = re.compile(r"arch=(\w+)")
+_TRACEFS: Final = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+
+NAMES: Final = ("ptrace", "cc", "root", "tracefs", "tty", "smp", "seize", "yama<=N", "arch=NAME", "kernel>=X.Y")
+"""The closed list of capabilities that a walkthrough may ask for."""
+NAMES_TEXT: Final = ", ".join(NAMES)
+
+
+def known(name: str) -> bool:
+    """Whether `name` is a capability of the closed list."""
+    return name in _PROBES or any(form.fullmatch(name) for form in (_VERSION, _YAMA_MOST, _ARCH))
+
+
+def probe(name: str) -> Need:
+    """Say whether a capability is there, by reading only.
+
+    Args:
+        name: one of `NAMES`.
+
+    Raises:
+        KeyError: the name is not on the list.
+    """
+    if found := _VERSION.fullmatch(name):
+        return _kernel_at_least(int(found[1]), int(found[2]))
+    if found := _YAMA_MOST.fullmatch(name):
+        return _yama_at_most(int(found[1]))
+    if found := _ARCH.fullmatch(name):
+        machine = platform.machine()
+        return Need(machine == found[1], f"this machine is {machine}", "" if machine == found[1] else f"use a machine with {found[1]}")
+    return _PROBES[name]()
+
+
+def _kernel_at_least(major: int, minor: int) -> Need:
+    here = kernel_version()
+    ok = here >= (major, minor)
+    return Need(ok, f"this kernel is Linux {here[0]}.{here[1]}", "" if ok else f"boot Linux {major}.{minor} or newer")
+
+
+def _yama_at_most(most: int) -> Need:
+    """Yama asks who traces whom; CAP_SYS_PTRACE passes all but scope 3 (ptrace(2), ptrace_scope)."""
+    rights = our_rights()
+    scope = rights.yama
+    if scope is None:
+        return Need(True, "this kernel has no Yama", "")
+    reason = f"Yama's ptrace_scope is {scope}: {YAMA_MEANING.get(scope, 'unknown')}"
+    if scope <= most or (rights.may_trace_anyone and scope < 3):
+        return Need(True, reason, "")
+    remedy = "set kernel.yama.ptrace_scope and boot again" if scope == 3 else f"as root: sysctl kernel.yama.ptrace_scope={most}"
+    return Need(False, reason, remedy)
+
+
+def _compiler() -> Need:
+    path = shutil.which("cc")
+    return (
+        Need(True, f"the compiler is {visible(path)}", "")
+        if path
+        else Need(False, "there is no program cc", "install a C compiler, such as gcc")
+    )
+
+
+def _root() -> Need:
+    uid = os.geteuid()
+    return Need(True, "this is root", "") if uid == 0 else Need(False, f"the user id is {uid}", "run tracedbg as root")
+
+
+def _tracefs() -> Need:
+    """A private trace instance can be made by making a directory (Documentation/trace/ftrace.rst, "Instances")."""
+    for place in _TRACEFS:
+        if os.path.isdir(f"{place}/instances"):
+            if os.access(f"{place}/instances", os.W_OK):
+                return Need(True, f"tracefs is mounted on {place}", "")
+            return Need(False, f"tracefs is mounted on {place} and closed to us", "run tracedbg as root")
+    if os.geteuid():
+        return Need(False, "tracefs cannot be seen by an ordinary user", "run tracedbg as root")
+    return Need(False, "tracefs is not mounted", "as root: mount -t tracefs nodev /sys/kernel/tracing")
+
+
+def _terminal() -> Need:
+    ok = os.isatty(0) and os.isatty(1)
+    return Need(ok, f"input and output are {'a' if ok else 'no'} terminal", "" if ok else "run it at a terminal, without a pipe")
+
+
+def _processors() -> Need:
+    count = len(os.sched_getaffinity(0))
+    ok = count > 1
+    return Need(ok, f"{count} CPU{'s' * ok} may be used", "" if ok else "use a machine with two, or widen the CPU affinity (taskset)")
+
+
+def _seize() -> Need:
+    """PTRACE_SEIZE on our own children: as ptrace, and newer (ptrace(2): since Linux 3.4)."""
+    return ptrace_allowed()
+
+
+_PROBES: Final = {
+    "ptrace": ptrace_allowed,
+    "cc": _compiler,
+    "root": _root,
+    "tracefs": _tracefs,
+    "tty": _terminal,
+    "smp": _processors,
+    "seize": _seize,
+}
