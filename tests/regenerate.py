@@ -55,6 +55,11 @@ EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
         (ev.ProgramOutput("5! = 120\r\n"), "tracee", 4242),
         (ev.ProgramInput("yes\n"), "tracee", 4242),
         (ev.SiteChanged("planted", 0x555555555154), "tracer", 77),
+        (ev.KernelWoke("w1", "4242", 1), "kernel", 4242),
+        (ev.KernelStack(("ptrace_stop", "do_notify_parent_cldstop", "__wake_up_sync_key", "try_to_wake_up")), "kernel", 4242),
+        (ev.KernelSignal(17, 77, "ignored", "4242", "CLD_TRAPPED", True, "tracer"), "kernel", 4242),
+        (ev.KernelTold("sys_exit_wait4", "return", ("w1", "wait4", "=", "4242")), "kernel", 79),
+        (ev.KernelLost(1, 120), "kernel", 0),
     )
 }
 
@@ -89,7 +94,7 @@ def events_page() -> str:
         "| level | what it adds |\n| --- | --- |",
         "\n".join(levels) + "\n",
         "Where the knowledge comes from is one word too, and stands in every record: `user` (measured by the calling thread,",
-        "right around the call), `proc` (read in /proc), `tracefs` (the kernel's own trace; nothing here makes it yet) or",
+        "right around the call), `proc` (read in /proc), `tracefs` (the kernel's own trace, see `kernel on`) or",
         "`inferred` (concluded from other facts).\n",
     ]
     return "\n".join(head) + "\n" + "\n".join(_event(kind) for kind in ev.EVENT_TYPES)

@@ -6,51 +6,14 @@ kind on disk (its tag) and one line on the screen (`render.lines`).  Writers nev
 
 from __future__ import annotations
 
-import base64
-import enum
 from typing import ClassVar
 
 import msgspec
 
+from .eventbase import Base64, Detail, Event, pack, unpack
 from .ids import Role, Source
 
-
-class Detail(enum.IntEnum):
-    """How much a reader of the log asks for.  What nobody asks for is not built."""
-
-    QUIET = 0
-    """Answers and the program's output only."""
-    NEWS = 1
-    """What happened to the program."""
-    CALLS = 2
-    """Every ptrace, wait and fork, who slept, who was woken."""
-    DESK = 3
-    """Requests on the tracer's desk, statuses handed over, waiters armed."""
-
-
-class Base64(msgspec.Struct, frozen=True):
-    """Bytes that are not valid UTF-8, as they stand in a file."""
-
-    b64: str
-
-
-def pack(data: bytes) -> str | Base64:
-    """Bytes as a value that JSON can hold: text where they are UTF-8."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return Base64(base64.b64encode(data).decode("ascii"))
-
-
-def unpack(data: str | Base64) -> bytes:
-    """The inverse of `pack`."""
-    return data.encode("utf-8") if isinstance(data, str) else base64.b64decode(data.b64)
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="ev", tag=True, omit_defaults=True):
-    """Base of all payloads; `detail` says from which level on it is made."""
-
-    detail: ClassVar[Detail] = Detail.NEWS
+__all__ = ["Base64", "Detail", "Event", "pack", "unpack"]  # made next door, known here; the kinds themselves are public by their names
 
 
 # --- session -----------------------------------------------------------------------------------------------------------------
@@ -324,6 +287,52 @@ class SiteChanged(Event, frozen=True, tag="site"):
     action: str
     address: int
     detail: ClassVar[Detail] = Detail.CALLS
+
+
+# --- the kernel's own trace -----------------------------------------------------------------------------------------------------
+class KernelWoke(Event, frozen=True, tag="kernel.woke"):
+    """A task was woken (sched_waking), and the task in whose context that was done; `Record.tid` is that one."""
+
+    who: str
+    by: str
+    cpu: int
+    detail: ClassVar[Detail] = Detail.CALLS
+
+
+class KernelStack(Event, frozen=True, tag="kernel.stack"):
+    """The functions of the kernel that led to the wake-up of `Record.of`, outermost first."""
+
+    functions: tuple[str, ...]
+    detail: ClassVar[Detail] = Detail.CALLS
+
+
+class KernelSignal(Event, frozen=True, tag="kernel.signal"):
+    """A signal was generated for a task or its whole process, and what became of it at that moment (signal_generate)."""
+
+    signal: int
+    to: int
+    result: str
+    by: str
+    code: str
+    process: bool
+    name: str = ""
+    detail: ClassVar[Detail] = Detail.CALLS
+
+
+class KernelTold(Event, frozen=True, tag="kernel.told"):
+    """Any other tracepoint: its name, the task it is about, and its facts in words."""
+
+    point: str
+    verb: str
+    words: tuple[str, ...]
+    detail: ClassVar[Detail] = Detail.CALLS
+
+
+class KernelLost(Event, frozen=True, tag="kernel.lost"):
+    """The ring buffer of a processor was overrun before it was read; `count` is 0 where the kernel does not tell."""
+
+    cpu: int
+    count: int
 
 
 class UnknownEvent(msgspec.Struct, frozen=True):

@@ -241,6 +241,35 @@ def _looked(event: ev.Looked) -> Shown:
     return visible("look " + " ".join(f"{field} {value}" for field, value in event.fields))
 
 
+# --- the kernel's own trace -----------------------------------------------------------------------------------------------------
+@_kind(ev.KernelWoke)
+def _woke(event: ev.KernelWoke) -> Shown:
+    return visible(f"woke {event.who} in {event.by}")
+
+
+@_kind(ev.KernelStack)
+def _stack(event: ev.KernelStack) -> Shown:
+    return visible(" ".join(("stack", *event.functions)))
+
+
+@_kind(ev.KernelSignal)
+def _signal(event: ev.KernelSignal) -> Shown:
+    scope = "process" if event.process else "thread"
+    named = f" named {event.name}" if event.name else ""
+    return visible(f"signal {signal_name(event.signal)} to {event.to} {event.result} in {event.by} code {event.code} {scope}{named}")
+
+
+@_kind(ev.KernelTold)
+def _told(event: ev.KernelTold) -> Shown:
+    return visible(" ".join((event.verb, *event.words)))
+
+
+@_kind(ev.KernelLost)
+def _lost(event: ev.KernelLost) -> Shown:
+    many = f"{event.count} events" if event.count else "events"
+    return visible(f"lost {many} of cpu {event.cpu}: the ring buffer was overrun before it was read")
+
+
 # --- the session -------------------------------------------------------------------------------------------------------------
 @_kind(ev.SessionStarted)
 def _session_started(event: ev.SessionStarted) -> Shown:
