@@ -84,6 +84,19 @@ def test_function_file_line_arguments_and_locals_of_each_frame(flags: tuple[str,
     assert lines[-1] == "[Inferior 1 (process N) exited normally]"
 
 
+@pytest.mark.needs("cc", "gdb", "drgn")
+def test_continue_with_a_count_ignores_hits_of_this_breakpoint_only() -> None:
+    program = build("fact")
+    commands = ["break fact", "run", "continue 3", "print n", "delete", "break 14", "continue", "continue 2", "print n", "continue"]
+    done = batch(*commands, program=program, options=("--log", "quiet"))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines, _ = program_output(told(done.stdout))
+    # gdb says it only at a terminal.
+    ignoring = [line for line in lines if line.startswith("Will ignore")]
+    assert ignoring == [f"Will ignore next {count} crossings of breakpoint {number}.  Continuing." for count, number in ((2, 1), (1, 2))]
+    assert [line for line in lines if line not in ignoring] == told(gdb(*commands, program=program))
+
+
 # --- exit statuses ------------------------------------------------------------------------------------------------------------
 def test_statuses_and_scripts(tmp_path: Path) -> None:
     script = tmp_path / "three.tdbg"

@@ -98,6 +98,16 @@ def test_counted_steps_to_the_end_of_a_thread(debugger: Driver) -> None:
     assert exit_code(debugger.cont()) == 0
 
 
+def test_counted_steps_through_a_wait_for_another_thread(debugger: Driver) -> None:
+    """The stepped thread sleeps in pthread_join until the other one, stopped like all during an inline loop, has ended."""
+    debugger.file(worker())
+    debugger.break_("main")
+    debugger.run("short")
+    debugger.delete(1)
+    assert exit_code(debugger.stepi(10_000_000)) == 0
+    assert "joined" in debugger.output()
+
+
 def test_leader_that_ends_first(debugger: Driver) -> None:
     debugger.file(str(build("leader_exit")))
     debugger.break_("after_leader")

@@ -44,13 +44,20 @@ def said(*text: str) -> Said:
 
 
 class StopTold(msgspec.Struct, frozen=True):
-    """Where the program stands after it was let run."""
+    """Where the program stands after it was let run.
+
+    Args:
+        stopped: the place.
+        first: a line about how it was let run.
+    """
 
     stopped: Stopped
+    first: str = ""
 
     def lines(self, width: int) -> list[Shown]:
         """Why it stopped, the frame if it is a new one, its line, and a returned value."""
-        out = _why(self.stopped.report)
+        out = [visible(self.first)] if self.first else []
+        out += _why(self.stopped.report)
         frame, source = self.stopped.frame, self.stopped.source
         if frame is not None:
             out += self._place(frame, source, bool(out))

@@ -13,12 +13,13 @@ from tracedbg.lang.params import NO_ARGUMENTS, Count, LocationSpec, Path, Pid, P
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import BadArgument, NotNow
 from tracedbg.model.startup import ProgramArgs
+from tracedbg.model.stops import BreakpointHit
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.session import Session
 from tracedbg.session.stepping import Stepper
 from tracedbg.session.stopped import Stopped
 from tracedbg.symbols.elf import ProgramFile, check_program
-from tracedbg.tracer import running
+from tracedbg.tracer import ops, running
 
 from .answers import Said, StopTold, said
 
@@ -183,8 +184,10 @@ def quit_(session: Session) -> Said:
 
 # --- moving -------------------------------------------------------------------------------------------------------------------
 @table.add("continue", "c", repeats=True, enabled=_stopped)
-def continue_(session: Session, count: Annotated[Count, "pass this many further stops at the same breakpoint"] = 1) -> StopTold:
+def continue_(session: Session, count: Annotated[Count, "stop at this breakpoint's COUNTth next hit only"] = 1) -> StopTold:
     """Let the program run on.
+
+    With a count, the breakpoint at which the program stands ignores its next COUNT - 1 hits; any other stop still is one.
 
     In the kernel: a thread that stands at a breakpoint steps over it first (byte lifted, PTRACE_SINGLESTEP, byte planted), then
     PTRACE_CONT for every thread, with the signal it is owed. A waiter sleeps in wait4 until something happens.
@@ -193,12 +196,17 @@ def continue_(session: Session, count: Annotated[Count, "pass this many further 
     """
     program = session.program
     tid = program.need_stopped()
-    stopped = program.proceed(running.cont, tid)
-    for _ in range(count - 1):
-        if stopped.frame is None or not program.alive:
-            break
-        stopped = program.proceed(running.cont, program.need_stopped())
-    return StopTold(stopped)
+    first = ""
+    if count > 1:
+        stop = program.last.stop if program.last is not None else None
+        ids = stop.ids if isinstance(stop, BreakpointHit) else ()
+        kept = [view.number for view in program.breakpoints() if view.number in ids]
+        if kept:
+            view = session.tracer.call(ops.ignore_breakpoint, kept[-1], count - 1)
+            first = f"Will ignore next {view.ignore} crossings of breakpoint {view.number}.  Continuing."
+        else:
+            first = "Not stopped at a breakpoint that is still there; the count is ignored."
+    return StopTold(program.proceed(running.cont, tid), first)
 
 
 @table.add("signal", enabled=_stopped)

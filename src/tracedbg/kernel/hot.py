@@ -7,6 +7,7 @@ inline, which is safe only while no other thread is asleep in a wait that could 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Container
 
 import msgspec
@@ -19,6 +20,7 @@ from . import raw
 from .poke import Seat
 from .ptrace import SINGLESTEP, Ptrace
 from .pyptrace import UserRegs
+from .regs import CPU
 
 _WALL = 0x40000000
 _EINTR = 4
@@ -36,6 +38,7 @@ class StepRun(msgspec.Struct, frozen=True):
         pc: where it stands, -1 if it was not looked at.
         counts: calls made, by name.
         stepping: the tracee was left running in the middle of a step (interrupted while it slept in a system call).
+        at_call: it stands at a system call, which was asked for.
     """
 
     steps: int
@@ -44,10 +47,11 @@ class StepRun(msgspec.Struct, frozen=True):
     pc: int
     counts: dict[str, int]
     stepping: bool = False
+    at_call: bool = False
 
 
 def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low: int = 0, high: int = 0,
-              stop_at: Container[int] = ()) -> StepRun:  # fmt: skip
+              stop_at: Container[int] = (), code: int = -1) -> StepRun:  # fmt: skip
     """Step `tid` up to `limit` times.
 
     Args:
@@ -59,6 +63,7 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
         low: with `high`, go on only while low <= pc < high.
         high: exclusive; 0 for no range.
         stop_at: addresses before which to stop (breakpoints, whose bytes are lifted meanwhile).
+        code: the tracee's memory as a descriptor, to stop before every system call; -1 not to look.
     """
     pt.here()
     ptrace, wait4, get_errno = raw._ptrace_held, raw._wait4, ctypes.get_errno
@@ -67,13 +72,15 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
     request, target, zero, data = c_long(SINGLESTEP), c_long(tid), c_long(0), c_long(signal)
     status = ctypes.c_int(0)
     status_at = ctypes.c_void_p(ctypes.addressof(status))
-    look = bool(high) or bool(stop_at)
+    look = bool(high) or bool(stop_at) or code >= 0
+    pread, calls = os.pread, CPU.calls
+    call_size = len(next(iter(calls)))
     peek, offset = c_long(_PEEKUSER), c_long(_PC_OFFSET)
     done = peeks = waits = requests = 0
     pc = -1
     word: int | None = None
     errno = 0
-    stepping = False
+    stepping = at_call = False
     with seat.taken():
         while done < limit and not seat.kicked:
             requests += 1
@@ -101,6 +108,13 @@ def step_many(pt: Ptrace, seat: Seat, tid: Tid, limit: int, signal: int = 0, low
                 peeks += 1
                 if pc in stop_at or (high and not low <= pc < high):
                     break
+                if code >= 0:
+                    try:
+                        at_call = pread(code, call_size, pc) in calls
+                    except (OSError, OverflowError):  # nothing is mapped there: the next step will say so
+                        continue
+                    if at_call:
+                        break
     counts = {"ptrace(PTRACE_SINGLESTEP)": requests, "wait4": waits, "ptrace(PTRACE_PEEKUSER)": peeks}
     final = None if stepping or errno else word
-    return StepRun(done, final, errno, pc, {name: count for name, count in counts.items() if count}, stepping)
+    return StepRun(done, final, errno, pc, {name: count for name, count in counts.items() if count}, stepping, at_call)

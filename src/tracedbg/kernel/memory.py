@@ -40,6 +40,11 @@ class Memory:
             os.close(self._fd)
             self._fd = -1
 
+    @property
+    def descriptor(self) -> int:
+        """The open file, for a loop that cannot afford a method call; its reads show breakpoint bytes."""
+        return self._fd
+
     def set_patches(self, patches: Mapping[int, bytes]) -> None:
         """Tell which bytes are ours: address to original bytes.  Tracer thread."""
         self._patches = dict(patches)

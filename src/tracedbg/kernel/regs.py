@@ -32,6 +32,7 @@ class Cpu(msgspec.Struct, frozen=True):
         flags: name of the flags register.
         trap: bytes of the breakpoint instruction.
         trap_advance: how far pc stands behind the trap when it is reported.
+        calls: bytes of the instructions that enter the kernel, all of one length.
     """
 
     pc: str
@@ -39,11 +40,12 @@ class Cpu(msgspec.Struct, frozen=True):
     flags: str
     trap: bytes
     trap_advance: int
+    calls: frozenset[bytes]
 
 
 CPUS = {
-    "x86_64": Cpu("rip", "rsp", "eflags", b"\xcc", 1),
-    "aarch64": Cpu("pc", "sp", "pstate", b"\x00\x00\x20\xd4", 0),
+    "x86_64": Cpu("rip", "rsp", "eflags", b"\xcc", 1, frozenset({b"\x0f\x05", b"\xcd\x80"})),  # syscall, int $0x80
+    "aarch64": Cpu("pc", "sp", "pstate", b"\x00\x00\x20\xd4", 0, frozenset({b"\x01\x00\x00\xd4"})),  # svc #0
 }
 CPU = CPUS.get(MACHINE, CPUS["x86_64"])
 """The one we run on."""

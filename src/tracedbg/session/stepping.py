@@ -106,16 +106,17 @@ class Stepper:
         pid, done = program.need_process(), 0
         while not program.moves.stop_wanted:
             seat = self._tracer.seat
-            end = self._tracer.call(loops.step_loop, self._waiters, seat, tid, limit - done, name, low, high, pause)
+            end = self._tracer.call(loops.step_loop, self._waiters, seat, tid, limit - done, name, low, high, pause, done > 0)
             if end.report is not None and (end.report.ended is not None or end.report.stop is not None):
                 return end.report
             if end.unfinished or end.report is not None:
                 return program.ask_now(edges.halt, tid)
             if end.interrupted:
                 break
-            if not end.event:
+            if not (end.event or end.at_call):
                 return Report(pid, tid, StepDone())
-            report = program.ask_now(running.finish_step, tid)
+            # The system call may sleep until another thread acts: the plan lets the others run if it does.
+            report = program.ask_now(running.finish_step if end.event else running.step_instruction, tid)
             done += end.steps + 1
             # Within a range of addresses the caller looks where it stands.
             if not _plain(report) or high or done >= limit:

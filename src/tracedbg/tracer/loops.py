@@ -12,6 +12,7 @@ from tracedbg.kernel import procfs
 from tracedbg.kernel.hot import StepRun, step_many
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.ptrace import Ptrace
+from tracedbg.kernel.regs import CPU
 from tracedbg.kernel.wait import WaitResult
 from tracedbg.model.errors import NotNow, TraceeGone
 from tracedbg.model.events import LoopBegan, LoopDone, TraceeStopped
@@ -39,6 +40,7 @@ class LoopEnd(msgspec.Struct, frozen=True):
         interrupted: somebody asked it to end.
         unfinished: the last step has not ended (interrupted while it slept in a system call): a plan has to collect it.
         event: the last step has met with an event on its way (a new task, an exec): a plan has to deal with that and to end the step.
+        at_call: it stands at a system call, and other threads are stopped for which that could wait: a plan has to make that step.
     """
 
     steps: int
@@ -47,15 +49,17 @@ class LoopEnd(msgspec.Struct, frozen=True):
     interrupted: bool = False
     unfinished: bool = False
     event: bool = False
+    at_call: bool = False
 
 
 def step_loop(
     pt: Ptrace, book: Book, waiters: Waiters, seat: Seat, tid: int, limit: int, name: str,
-    low: int = 0, high: int = 0, pause: frozenset[int] = frozenset(),
+    low: int = 0, high: int = 0, pause: frozenset[int] = frozenset(), resumed: bool = False,
 ) -> LoopEnd:  # fmt: skip
     """Step one thread up to `limit` times, while low <= pc < high if high is not 0, and not past an address of `pause`.
 
-    Breakpoints are lifted meanwhile and looked up by address: only this thread runs.
+    Breakpoints are lifted meanwhile and looked up by address: only this thread runs.  A loop that is `resumed` looks first where the
+    plan's step in between has led.
 
     Raises:
         NotNow: a thread sleeps in a wait call that was typed: it could take the status that the loop waits for.
@@ -76,7 +80,7 @@ def step_loop(
     inferior.plan = step_loop
     try:
         lift_all(pt, inferior)
-        return _loop(pt, book, seat, inferior, tracee, limit, low, high, pause, counts)
+        return _loop(pt, book, seat, inferior, tracee, limit, low, high, pause, counts, resumed)
     finally:
         inferior.plan = None
         try:
@@ -89,13 +93,25 @@ def step_loop(
 
 def _loop(
     pt: Ptrace, book: Book, seat: Seat, inferior: Inferior, tracee: Tracee, limit: int, low: int, high: int,
-    pause: frozenset[int], counts: dict[str, int],
+    pause: frozenset[int], counts: dict[str, int], resumed: bool,
 ) -> LoopEnd:  # fmt: skip
     done, pc = 0, -1
+    code = -1
+    if resumed or len(inferior.living()) > 1:
+        pc = pt.getregs(tracee.tid).pc
+        if resumed and pc in inferior.sites and inferior.sites[pc].users:
+            hit = _hit(pt, book, inferior, tracee, pc)
+            if hit is not None:
+                return LoopEnd(0, pc, hit)
+        if len(inferior.living()) > 1:
+            memory = inferior.open_memory()
+            code = memory.descriptor
+            if not tracee.deliver and memory.read_raw(pc, len(next(iter(CPU.calls)))) in CPU.calls:
+                return LoopEnd(0, pc, at_call=True)
     number, tracee.deliver = tracee.deliver, 0
     while True:
         stop_at = {address for address, site in inferior.sites.items() if site.users} | pause
-        run = step_many(pt, seat, tracee.tid, limit - done, number, low, high, stop_at)
+        run = step_many(pt, seat, tracee.tid, limit - done, number, low, high, stop_at, code)
         number, tracee.hit_counted = 0, False
         done += run.steps
         pc = run.pc
@@ -110,14 +126,14 @@ def _loop(
             return LoopEnd(done, pc, interrupted=True)
         if run.status == STEP_TRAP:
             if pc in stop_at:
-                numbers = count_hit(pt, book, inferior, pc)
-                tracee.hit_counted = pc in inferior.sites
-                if numbers:
-                    return LoopEnd(done, pc, _told(pt, inferior, tracee, BreakpointHit(pc, numbers)))
-            if done < limit and (not high or low <= pc < high) and pc not in pause and not seat.kicked:
+                hit = _hit(pt, book, inferior, tracee, pc)
+                if hit is not None:
+                    return LoopEnd(done, pc, hit)
+            if done < limit and (not high or low <= pc < high) and pc not in pause and not seat.kicked and not run.at_call:
                 continue
+            at_call = run.at_call and done < limit and not seat.kicked
             tracee.stop, tracee.status = StepDone(), WaitStatus(STEP_TRAP)
-            return LoopEnd(done, pc, interrupted=seat.kicked)
+            return LoopEnd(done, pc, interrupted=seat.kicked, at_call=at_call)
         report = _other_news(pt, book, inferior, tracee, run)
         if report is not None and isinstance(report.stop, (NewTask, VforkDone, ExecStop, ExitEvent)):
             return LoopEnd(done, -1, event=True)
@@ -147,7 +163,13 @@ def _other_news(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, run:
     return Report(inferior.pid, tracee.tid, stop)
 
 
-def _told(pt: Ptrace, inferior: Inferior, tracee: Tracee, stop: BreakpointHit) -> Report:
+def _hit(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, pc: int) -> Report | None:
+    """The thread has come to a planted address: counted, and told if some breakpoint there is to stop it."""
+    numbers = count_hit(pt, book, inferior, pc)
+    tracee.hit_counted = pc in inferior.sites
+    if not numbers:
+        return None
+    stop = BreakpointHit(pc, numbers)
     tracee.stop, tracee.status = stop, WaitStatus(STEP_TRAP)
     event = TraceeStopped(STEP_TRAP, str(stop.text()), inferior.pid)
     pt.log.publish(event, lane="tracee", tid=tracee.tid)

@@ -96,7 +96,7 @@ class Run:
             return early
         tracee = self._inferior.tracees[self._tid]
         report = yield from self._step_one(tracee)
-        return self._done(report or self._report(tracee, StepDone()))
+        return (yield from self._stepped(tracee, report))
 
     def finish_step(self) -> Plan[Report]:
         """End a step that has met with an event on its way (a new task, an exec), where an inline loop had begun it."""
@@ -104,6 +104,16 @@ class Run:
         if tracee is None or tracee.stop is None or tracee.status is None:
             raise NotNow(f"thread {self._tid} is not stopped", "interrupt stops the program")
         report = yield from self._after_step(tracee, [], first=News(tracee.tid, tracee.status, tracee.stop))
+        return (yield from self._stepped(tracee, report))
+
+    def _stepped(self, tracee: Tracee, report: Report | None) -> Plan[Report]:
+        """What a step comes to; it may have been the last of its thread."""
+        inferior = self._inferior
+        if report is None and tracee not in inferior.living():
+            yield from stop_all(self._pt, self._book, inferior)
+            if inferior.ended is not None:
+                return self._done(self._ended(inferior.ended))
+            return self._done(self._report(self._any(), ThreadEnded()))
         return self._done(report or self._report(tracee, StepDone()))
 
     # --- before ---------------------------------------------------------------------------------------------------------------
