@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,9 +16,11 @@ from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
 
-_SUBCOMMANDS = ("tour",)
+_WALK = ("test", "lint")
+_SUBCOMMANDS = ("tour", *_WALK)
 _EPILOG = """\
 tracedbg tour            a short guided tour on a program that every Linux has
+tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them
 exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 a defect of tracedbg, 128+N ended by signal N
 A program that is called like a sub-command is ./tour."""
 
@@ -59,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.program and options.program[0] == "--":
             options.program = options.program[1:]
         if options.program and options.program[0] in _SUBCOMMANDS and not options.args:
-            return _tour(options)
+            return _tour(options) if options.program[0] == "tour" else _walk(options.program)
         return _debug(options)
     except UserError as error:
         _complain(str(error))
@@ -67,6 +70,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TracedbgError as error:
         _complain(str(error))
         return 1
+
+
+def _walk(words: Sequence[str]) -> int:
+    """A sub-command about walkthroughs, each with options of its own."""
+    from tracedbg.walk import commandline
+
+    try:
+        return commandline.main(words[0], words[1:])
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our output has gone: as in `_batch`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 def _complain(text: str) -> None:

@@ -171,7 +171,8 @@ def _failure(session: Session, verb: str, pattern: Pattern, found: Record | None
     line = f"{verb} {pattern.text}"
     if found is not None:
         what = f"{line}: seen after {waited:.1f} s: {_told(found)}"
-        return ExpectationFailed(what, "it was not to come", tuple(_window(session)))
+        seen = (visible(f"  seen after {waited:.1f} s, and it was not to come:"), visible(f"    {_told(found)}"))
+        return ExpectationFailed(what, "it was not to come", (*seen, *_window(session)))
     best, score = _closest(session, pattern, since)
     what = f"{line}: waited {waited:.1f} s"
     details: list[Shown] = []

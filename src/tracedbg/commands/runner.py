@@ -64,8 +64,9 @@ class Runner:
     def __init__(self, session: Session, table: CommandTable, width: Callable[[], int] = lambda: 80) -> None:
         self._session, self._table, self._width = session, table, width
         self.context = Context(session)
-        # Command thread: what Enter repeats.
+        # Command thread: what Enter repeats, and the last line's answer, None if it had none or failed.
         self._repeat: str | None = None
+        self.answer: object = None
 
     def call_of(self, text: str) -> Call | None:
         """Parse and bind a line; None for a blank one or a comment.
@@ -88,6 +89,7 @@ class Runner:
                 return True
             text = self._repeat
         log = self._session.log
+        self.answer = None
         entered = log.publish(LineEntered(text, origin))
         try:
             self._session.check()
@@ -95,7 +97,7 @@ class Runner:
             if call is None:
                 return True
             self._session.begins(call.name)
-            answer = call.run(self._session)
+            answer = self.answer = call.run(self._session)
         except TracedbgError as error:
             self._failed(text, entered, error)
             return False

@@ -28,6 +28,7 @@ from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
 from .actors import Actors
+from .kernelwitness import KernelWitness
 from .logview import LogView
 from .output import ProgramTerminal
 from .program import Program
@@ -61,6 +62,7 @@ class Session:
         self.door.hand_over = self.tracer.report
         self.bench = Bench(self.log, self.door)
         self.actors = Actors(self.log, self.door, self.tracer, self.waiters, self.bench)
+        self.kernel = KernelWitness(self.log, self.pid, self._lanes, self._traced)
         self.terminal = ProgramTerminal(self.log)
         self.program = Program(self.tracer, self.waiters, self.terminal, self.settings, env)
         # Command thread.
@@ -68,6 +70,7 @@ class Session:
         self.block_start = 0
         self.matched_at = 0
         self.matched: set[int] = set()
+        self._block_open = False
         self.last_error: tuple[str, TracedbgError] | None = None
         # Set once by a front end that has a keyboard to hand over.
         # Called on the thread of the command `fg`: lends the keyboard while a function lets the program run (its value comes back), or
@@ -109,6 +112,7 @@ class Session:
         self._lane = self.log.lane("repl", Role.REPL, self.pid)
         self._lane.__enter__()
         self.log.publish(SessionStarted(__version__, platform.release(), platform.python_version()))
+        self.kernel.sweep()
         self.witness.start()
         self.tracer.start_thread()
         return self
@@ -131,6 +135,7 @@ class Session:
         self.tracer.close()
         self.terminal.close()
         self.program.places.close()
+        self.kernel.close()
         self.witness.close()
         self.log.publish(SessionEnded(self.failure is None))
         if self._file is not None:
@@ -247,9 +252,21 @@ class Session:
     def begins(self, name: str) -> None:
         """A command is about to run: after an `expect` or `then` the first other one begins a new block."""
         asserting = name in ("expect", "then")
-        if self._asserted and not asserting:
-            self.block_start, self.matched_at, self.matched = self.log.last, 0, set()
+        if self._asserted and not asserting and not self._block_open:
+            self._new_window()
         self._asserted = asserting
+
+    def _new_window(self) -> None:
+        self.block_start, self.matched_at, self.matched = self.log.last, 0, set()
+
+    def open_block(self) -> None:
+        """A block of a walkthrough begins: until `close_block` all its lines look at one window."""
+        self._new_window()
+        self._block_open = True
+
+    def close_block(self) -> None:
+        """The block is over: the next command begins a new window."""
+        self._block_open, self._asserted = False, True
 
     def settled(self) -> None:
         """A command has ended: the next Ctrl-C is a first one again."""
@@ -259,6 +276,15 @@ class Session:
     def thread_tid(self, name: str) -> int | None:
         """The tid of a thread of ours by its lane's name; any thread."""
         return self.actors.tid(name)
+
+    def _lanes(self) -> dict[int, str]:
+        """The actors' names by tid; any thread."""
+        found = {self.actors.tid(name): name for name in self.actors.names()}
+        return {tid: name for tid, name in found.items() if tid is not None}
+
+    def _traced(self) -> list[int]:
+        """Every task that the tracer traces; any thread."""
+        return [tracee.tid for inferior in self.tracer.view.inferiors for tracee in inferior.tracees]
 
     def variable(self, name: str) -> str | None:
         """The value of `$name`: what `run`, `launch` and `expect` set, and `$tracee`."""
