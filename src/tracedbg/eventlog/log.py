@@ -73,6 +73,10 @@ class EventLog:
         """Nanoseconds since the log began."""
         return time.monotonic_ns() - self._began_ns
 
+    def at(self, monotonic_ns: int) -> int:
+        """A moment of CLOCK_MONOTONIC, in nanoseconds since the log began: for facts that bring their own time."""
+        return monotonic_ns - self._began_ns
+
     def wants(self, detail: Detail) -> bool:
         """Whether events of this level are made at all; ask before building a costly one."""
         return detail <= self.detail

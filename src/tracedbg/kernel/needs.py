@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from tracedbg.model.ids import Tid
 from tracedbg.model.text import Shown, visible
 
-from . import procfs
+from . import procfs, tracefs
 
 CAP_SYS_PTRACE: Final = 19
 """capabilities(7)"""
@@ -38,6 +38,8 @@ YAMA_MEANING: Final = {
     3: "nobody may trace, and this cannot be changed before the next boot",
 }
 """What each value of kernel.yama.ptrace_scope allows (ptrace(2), ptrace_scope)."""
+
+_LOCKDOWN: Final = "/sys/kernel/security/lockdown"
 
 SECCOMP_REMEDY: Final = "allow ptrace in the container's seccomp profile (docker: --cap-add=SYS_PTRACE)"
 
@@ -291,3 +293,25 @@ _PROBES: Final = {
     "smp": _processors,
     "seize": _seize,
 }
+
+
+def tracefs_allowed() -> Need:
+    """Say whether the kernel's own trace can be read: root, a mounted tracefs, and the first pid namespace.
+
+    Nothing is mounted to find out, and no directory is visited where a visit would mount.
+    """
+    where = tracefs.root()
+    if not where:
+        if b"\ttracefs\n" not in (procfs.read_file("/proc/filesystems") or b""):
+            return Need(False, "this kernel was built without tracing", "a kernel with CONFIG_EVENT_TRACING")
+        remedy = tracefs.REMEDY if os.geteuid() == 0 else f"{tracefs.REMEDY}, and run tracedbg as root"
+        return Need(False, "tracefs, where the kernel shows its own trace, is not mounted", remedy)
+    if os.geteuid() != 0:
+        return Need(False, f"the kernel's own trace in {where} is for root, and this is user {os.geteuid()}", "run tracedbg as root")
+    if b"[confidentiality]" in (procfs.read_file(_LOCKDOWN) or b""):
+        return Need(False, "the kernel is locked down and shows its trace to nobody", "boot without lockdown=confidentiality")
+    if not os.access(f"{where}/instances", os.W_OK, effective_ids=True):
+        return Need(False, f"no trace instance can be made in {where}", "mount it writable, and run tracedbg with all of root's rights")
+    if not tracefs.numbers_are_ours():
+        return Need(False, "tracedbg is in a pid namespace, and the kernel's trace has other numbers", "run tracedbg outside the container")
+    return Need(True, f"tracefs is mounted at {where} and may be used", "")

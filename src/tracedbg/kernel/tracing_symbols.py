@@ -1,0 +1,54 @@
+"""Names of the kernel's functions, for the addresses of a stack.
+
+Built on the command thread (reading takes some tenths of a second), used by the reader of the trace; never changed in between.
+It must not be needed for anything but names: where the kernel hides its addresses, stacks are shown as numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from bisect import bisect_right
+
+_KALLSYMS = "/proc/kallsyms"
+# address, type and name of what is code; for a module's function a tab and [module] follow.
+_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] ([^\s]+)", re.MULTILINE)
+
+
+class KernelSymbols:
+    """The text symbols of /proc/kallsyms.
+
+    Args:
+        data: the file; read unless given.  To whom addresses are not shown (kernel.kptr_restrict), all of them are 0.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+
+    def __init__(self, data: bytes | None = None) -> None:
+        if data is None:
+            # Megabytes, of which the kernel hands out a page at a time: joined once, not grown.
+            with open(_KALLSYMS, "rb") as opened:
+                data = opened.read()
+        # Addresses all have the same number of digits, so they sort as text: a hundred thousand conversions less.
+        found = sorted({address: name for address, name in _FUNCTION.findall(data) if address.strip(b"0")}.items())
+        self._starts = [address for address, _ in found]
+        self._names = [name for _, name in found]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def name(self, address: int) -> str:
+        """The function that holds an address; the address itself, in hexadecimal, where none is known."""
+        place = bisect_right(self._starts, b"%016x" % address) - 1
+        return self._names[place].decode("ascii", "backslashreplace") if place >= 0 else hex(address)
+
+
+@functools.cache
+def kernel_symbols() -> KernelSymbols:
+    """Those of the running kernel, read once.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return KernelSymbols()
