@@ -52,8 +52,8 @@ class Child:
     def ended(self, status: WaitStatus) -> None:
         """Note its end (reaper's thread)."""
         self.status = status
-        self._gone.set()
         os.eventfd_write(self.gone_fd, 1)
+        self._gone.set()  # last: who waited for it may close
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; False when the time is over first."""
@@ -168,11 +168,15 @@ class Reaper:
                         return
 
     def _take(self, pid: int) -> None:
-        ret, errno, word = raw.wait4(pid, WALL | WNOHANG)
-        assert ret == pid, f"{pid} had ended, and nobody else collects: {ret}, {errno}"
+        ret, _, word = raw.wait4(pid, WALL | WNOHANG)
+        status = WaitStatus(word)
+        # A child that asked to be traced reports its stops without being asked for them (kernel/exit.c, wait_task_stopped), and may
+        # have been killed out of a stop that was seen a moment ago.
+        if ret != pid or not status.is_end:
+            return
         child = self._children.pop(pid, None)
         if child is not None:
-            child.ended(WaitStatus(word))
+            child.ended(status)
         self._changed.notify_all()
 
     def _lost(self) -> None:

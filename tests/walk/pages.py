@@ -1,0 +1,48 @@
+"""Pages for tests: written to a file, played, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracedbg.kernel import procfs
+from tracedbg.walk.commandline import main
+from tracedbg.walk.keeper import Keeper, Played
+from tracedbg.walk.reading import parse
+
+HERE = Path(__file__).parent
+EXAMPLES = [HERE / "10-whose-tracee.md", HERE / "11-one-stop.md"]
+
+
+def step(*lines: str, name: str = "Step", info: str = "", above: str = "") -> str:
+    """A step with one block."""
+    return f"## {name}\n\n{above}```tracedbg{info}\n" + "\n".join(lines) + "\n```\n\n"
+
+
+def page(*steps: str, front: str = "", intro: str = "") -> str:
+    """A page; with no front matter and no intro its first step begins on line 3, and that step's first line of a block on line 6."""
+    return (f"---\n{front}\n---\n" if front else "") + "# Title\n\n" + intro + "".join(steps)
+
+
+def play(text: str, *, go_on: bool = False, until: str = "", without: tuple[str, ...] = ()) -> Played:
+    """Play a page by a keeper of its own."""
+    with Keeper(without) as keeper:
+        return keeper.play(parse(text, "x.md"), go_on=go_on, until=until)
+
+
+def command(name: str, *args: str | Path) -> tuple[int, list[str]]:
+    """Run a sub-command in this process: its status and its lines."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = main(name, [str(arg) for arg in args])
+    return status, out.getvalue().splitlines()
+
+
+def marked(token: str) -> Iterator[int]:
+    """The living processes that have `token` in their environment."""
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and token.encode() in (procfs.read_file(f"/proc/{name}/environ") or b""):
+            yield int(name)

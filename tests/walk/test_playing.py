@@ -1,0 +1,352 @@
+"""Pages played: what passes, what fails and how that is told, what is skipped, and that nothing is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli import ENVIRONMENT, SOURCE
+from tests.cli import command as command_line
+from tests.walk.pages import EXAMPLES, command, marked, page, play, step
+from tracedbg.kernel import procfs
+from tracedbg.walk.keeper import Keeper
+from tracedbg.walk.reading import parse, read
+
+pytestmark = [pytest.mark.needs("ptrace"), pytest.mark.slow]
+
+LAUNCH = ("thread w1", "launch /bin/true", "on w1 wait4 -1 __WALL")
+
+
+# --- the examples of the format page ------------------------------------------------------------------------------------------
+@pytest.mark.needs("cc")
+def test_both_examples_pass() -> None:
+    status, lines = command("test", *EXAMPLES)
+    assert status == 0, lines
+    assert lines[-1] == "6 passed, 0 failed, 0 skipped"
+    assert re.fullmatch(rf"{re.escape(str(EXAMPLES[0]))}: 3 passed, \d+\.\d s", lines[0])
+
+
+@pytest.mark.long
+@pytest.mark.needs("cc")
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_passes_fifty_times_in_a_row(path: Path) -> None:
+    with Keeper() as keeper:
+        for _ in range(50):
+            played = keeper.play(read(path))
+            assert [result.outcome for result in played.steps] == ["passed"] * 3, played.failures
+            assert played.left == 0
+
+
+@pytest.mark.needs("cc")
+def test_the_kernel_decides_predictions_and_evidence_is_kept() -> None:
+    with Keeper() as keeper:
+        first, second = (keeper.play(read(path)) for path in EXAMPLES)
+    judged = first.steps[1].judged[0]
+    assert (judged.line, judged.lane, judged.right, judged.guess) == (32, "w1", 2, None)
+    assert judged.text.endswith("= -1 ESRCH (No such process)")
+    assert first.steps[1].rules == ("tracer.wrong-thread",)
+    seen = first.steps[0].seen[0]
+    assert (seen.line, seen.asked, seen.lane) == (23, "expect w1 wait4 = $tracee stopped SIGTRAP", "w1")
+    assert re.fullmatch(r"wait4\(-1, __WALL\) = \d+ stopped SIGTRAP status 0x57f", seen.text)
+    # A question for thinking only has the event, and no right choice.
+    assert second.steps[1].judged[0].right == -1
+    assert dict(second.steps[1].seen[0].captured)["first"] in ("w1", "w2")
+    assert second.steps[1].seen[1].lane == ""
+
+
+# --- failures and how they are told -------------------------------------------------------------------------------------------
+def test_an_expectation_that_is_not_met(tmp_path: Path) -> None:
+    wrong = tmp_path / "30-wrong-thread.md"
+    wrong.write_text(EXAMPLES[0].read_text().replace("expect w1 ptrace = -1 ESRCH", "expect w1 ptrace = -1 EPERM within 0.2s"))
+    status, lines = command("test", wrong)
+    assert status == 1
+    text = "\n".join(lines)
+    tracee = re.search(r"PTRACE_CONT, (\d+)", text)
+    assert tracee is not None
+    event = f"    w1  ptrace(PTRACE_CONT, {tracee[1]}, 0, 0) = -1 ESRCH (No such process)"
+    assert lines[1:] == [
+        f"{wrong}:41: expect w1 ptrace = -1 EPERM within 0.2s",
+        "  waited 0.2 s; closest event: 4 of 5 words",
+        event,
+        "  everything since the block began:",
+        event,
+        "  not run after the failure: both-at-work",
+        "1 passed, 1 failed, 0 skipped",
+    ]
+    assert re.fullmatch(rf"{re.escape(str(wrong))}: 1 passed, 1 failed, \d+\.\d s", lines[0])
+
+
+def test_an_event_that_was_not_to_come() -> None:
+    (result,) = play(page(step("on repl getpid", "expect not repl getpid"))).steps
+    assert result.outcome == "failed"
+    (failure,) = result.failures
+    assert (failure.line, failure.asked) == (7, "expect not repl getpid")
+    assert failure.told[0] == "  seen after 0.0 s, and it was not to come:"
+    assert re.fullmatch(r"    repl  getpid\(\) = \d+", failure.told[1])
+
+
+def test_nothing_happened() -> None:
+    (failure,) = play(page(step("expect w1 x within 0.1s"))).failures
+    assert failure.told == ("  waited 0.1 s; nothing has happened since the block began",)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("on w9 getpid", "there is no thread w9"),
+        ("expect w1 = $nobody", r"\$nobody is not set"),
+        ("launch /nonexistent", "/nonexistent"),
+    ],
+)
+def test_a_command_that_fails(line: str, told: str) -> None:
+    (failure,) = play(page(step("on repl getpid", line))).failures
+    assert (failure.line, failure.asked) == (7, line)
+    assert re.search(told, failure.told[0])
+    assert failure.told[0].startswith("  ")
+
+
+def test_the_window_is_the_whole_block_and_each_event_meets_one_line() -> None:
+    """At the prompt a command after an expectation begins a new window; in a block it does not."""
+    lines = ("on repl getpid", "expect repl getpid", "on repl gettid", "on repl getpid", "expect repl gettid", "expect repl getpid")
+    assert play(page(step(*lines))).steps[0].outcome == "passed"
+    first = play(page(step("on repl getpid", "on repl gettid", "expect repl gettid", "on repl getppid", "expect repl getpid"))).steps[0]
+    assert first.outcome == "passed", "an event from before an expectation still counts"
+    again = play(page(step("on repl getpid", "expect repl getpid", "expect repl getpid within 0.1s"))).failures[0]
+    assert "(it has met another line)" in again.told[1]
+    split = play(page(step("on repl getpid"), step("expect repl getpid within 0.1s", name="Next")), go_on=True)
+    assert [result.outcome for result in split.steps] == ["passed", "failed"], "the next block has a window of its own"
+
+
+PREDICT = "**Predict:** what?\n\n- `{}` - a\n- `{}` - b\n- neither\n\n"
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        (("= 1", "= 2"), "  no choice matches the event that decides:"),
+        (("getppid =", "getppid = <pid>"), "  2 choices match the event that decides:"),
+    ],
+)
+def test_a_prediction_that_the_kernel_does_not_decide_fails(choices: tuple[str, str], told: str) -> None:
+    played = play(page(step("on repl getppid", "expect repl getppid", above=PREDICT.format(*choices)), step("on repl getpid", name="Next")))
+    (failure,) = played.failures
+    assert (failure.line, failure.asked, failure.told[0]) == (5, "**Predict:**", told)
+    assert re.fullmatch(r"    repl  getppid\(\) = \d+", failure.told[1])
+    assert [line.removesuffix("  (matches)") for line in failure.told[3:]] == [f"    {choice}" for choice in choices] + ["    (no pattern)"]
+    assert played.not_run == ("next",)
+
+
+def test_a_prediction_is_about_the_first_expectation() -> None:
+    block = step(
+        "on repl getppid", "on repl gettid", "expect repl gettid", "expect repl getppid", above=PREDICT.format("getppid", "gettid")
+    )
+    assert play(page(block)).steps[0].judged[0].right == 1
+
+
+def test_going_on_after_a_failure() -> None:
+    text = page(
+        step("on repl getpid", "expect repl getpid = 1 within 0.1s", name="One"),
+        step("on repl getpid", "expect repl getpid", name="Two"),
+        step("expect repl nothing within 0.1s", name="Three"),
+    )
+    played = play(text, go_on=True)
+    assert [(result.slug, result.outcome) for result in played.steps] == [("one", "failed"), ("two", "passed"), ("three", "failed")]
+    assert [(failure.line, failure.after) for failure in played.failures] == [(7, 0), (20, 7)]
+    assert played.not_run == ()
+    assert play(text).not_run == ("two", "three")
+
+
+# --- C programs ---------------------------------------------------------------------------------------------------------------
+C = "```c tracee={name}{flags}\n{code}\n```\n\n"
+
+
+@pytest.mark.needs("cc")
+def test_programs_are_compiled_before_and_found_in_the_working_directory() -> None:
+    thread = "static void *f(void *p) { return p; }"
+    seven = f"#include <pthread.h>\n{thread}\nint main(void) {{ pthread_t t; pthread_create(&t, 0, f, 0); return 7; }}"
+    intro = C.format(name="seven", flags=" cflags=-pthread cflags=-Wall", code=seven)
+    intro += C.format(name="two", flags="", code="int main(void) { return 2; }")
+    rest = ("on w1 wait4 $tracee", "on tracer ptrace PTRACE_CONT $tracee", "on w1 wait4 $tracee")
+    steps = [
+        step("thread w1", "launch ./seven", *rest, "expect w1 wait4 = $tracee exited 7", name="Seven"),
+        step("launch ./two", *rest, "expect w1 wait4 = $tracee exited 2", name="Two"),
+    ]
+    played = play(page(*steps, intro=intro))
+    assert [result.outcome for result in played.steps] == ["passed", "passed"], played.failures
+
+
+@pytest.mark.needs("cc")
+def test_a_program_that_cannot_be_compiled() -> None:
+    played = play(page(step("thread w1", name="Step"), intro=C.format(name="bad", flags="", code="int main(void)\n{ return x; }")))
+    (failure,) = played.failures
+    assert (failure.line, failure.asked) == (3, "```c tracee=bad")
+    assert any(re.match(r"  x\.md:5:10: error: .*x.*", line) for line in failure.told), failure.told
+    assert any(line.startswith("  x.md: In function") for line in failure.told)
+    assert not any("bad.c" in line for line in failure.told)
+    assert played.not_run == ("step",)
+
+
+# --- needs --------------------------------------------------------------------------------------------------------------------
+def test_a_missing_need_of_the_page_skips_it_all(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(page(step("expect w1 never", name="One"), step("expect w1 never", name="Two"), front="needs: [arch=z80, ptrace]"))
+    status, lines = command("test", path)
+    assert (status, lines[-1]) == (0, "0 passed, 0 failed, 2 skipped")
+    assert lines[0] == f"{path}: skipped"
+    assert lines[1] == f"  needs arch=z80: this machine is {os.uname().machine}; use a machine with z80"
+    status, lines = command("test", "--strict", path)
+    assert (status, lines[-1]) == (1, "0 passed, 2 failed, 0 skipped")
+
+
+def test_a_missing_need_of_a_block_skips_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    optional = step("on repl getpid", "expect repl getpid = 1", name="Two", info=" needs=smp", above=PREDICT.format("= 1", "= 2"))
+    path.write_text(page(step("on repl getpid", "expect repl getpid", name="One"), optional))
+    status, lines = command("test", "--without", "smp", path)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed, 1 skipped"), lines
+    assert f"  {path}:18: skipped; needs smp: it was asked to be taken for missing; leave --without smp away" in lines
+    assert not any("Predict" in line for line in lines)
+
+
+def test_a_need_that_does_not_exist(tmp_path: Path) -> None:
+    from tracedbg.model.errors import BadArgument
+
+    path = tmp_path / "x.md"
+    path.write_text(page(step("on repl getpid")))
+    with pytest.raises(BadArgument, match="'luck' is no need; needs are ptrace, cc, root"):
+        command("test", "--without", "luck", path)
+
+
+# --- choosing -----------------------------------------------------------------------------------------------------------------
+def test_one_step_is_reported_and_those_before_it_are_played(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(
+        page(step("thread w1", name="One"), step("on w1 gettid", "expect w1 gettid", name="Two"), step("expect w1 x", name="Three"))
+    )
+    status, lines = command("test", "-k", "two", path)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed, 0 skipped"), lines
+
+
+def test_a_wrong_file_is_status_2_and_nothing_runs(tmp_path: Path) -> None:
+    good, bad = tmp_path / "10-good.md", tmp_path / "11-bad.md"
+    good.write_text(page(step("on repl getpid")))
+    bad.write_text("# T\n\n## S\n\n```tracedbg\nexpect\n```\n")
+    for name in ("test", "lint"):
+        status, lines = command(name, good, bad)
+        assert status == 2
+        assert lines[0].startswith(f"{bad}:6:7: a pattern needs a lane")
+        assert not any("passed" in line for line in lines)
+
+
+def test_lint_says_what_it_read_and_checks_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "10-good-name.md"
+    path.write_text(page(step("on repl getpid")))
+    assert command("lint", path) == (0, [f"{path}: 1 steps, 1 blocks"])
+    other = path.rename(tmp_path / "Other.md")
+    assert command("lint", other) == (2, [f"{other}:0:0: this is no name for a walkthrough; call it NN-short-name.md"])
+
+
+# --- what is left -------------------------------------------------------------------------------------------------------------
+SLEEPER = C.format(
+    name="sleeper",
+    flags="",
+    code="#include <signal.h>\n#include <unistd.h>\nint main(void) { signal(SIGHUP, SIG_IGN); fork(); for (;;) pause(); }",
+)
+"""A program that its terminal's end does not end, with a child that nobody traces."""
+
+
+def test_a_line_that_waits_for_ever_ends_with_the_time_limit() -> None:
+    text = page(step(*LAUNCH, "on w1 wait4 -1 __WALL"), front="timeout: 1")
+    began = time.monotonic()
+    played = play(text)
+    assert time.monotonic() - began < 8
+    (failure,) = played.failures
+    assert (failure.line, failure.asked) == (12, "on w1 wait4 -1 __WALL")
+    assert failure.told[0].startswith("  the time limit of 1 s is over; a line that may wait longer ends with &")
+    assert played.left == 0
+
+
+@pytest.mark.needs("cc")
+def test_a_player_that_is_killed_leaves_nothing_and_is_told_of() -> None:
+    lines = (
+        "thread w1",
+        "launch ./sleeper",
+        "on w1 wait4 -1 __WALL",
+        "on tracer ptrace PTRACE_DETACH $tracee",
+        "on w1 wait4 $tracee __WALL",
+    )
+    document = parse(page(step(*lines), intro=SLEEPER), "x.md")
+    with Keeper() as keeper:
+        killer = threading.Thread(target=_kill_player_when, args=("sleeper", 2))
+        killer.start()
+        played = keeper.play(document)
+        killer.join()
+    (failure,) = played.failures
+    assert failure.told[0] == "  the process that played it killed SIGKILL"
+    assert failure.asked == "on w1 wait4 $tracee __WALL"
+    assert (played.steps[0].slug, played.steps[0].outcome) == ("step", "failed")
+    assert played.left == 2, "the program and its child, which the player could not end"
+
+
+def _kill_player_when(name: str, count: int) -> None:
+    """Wait until `count` processes called `name` sleep, then kill the process that plays."""
+    never, deadline = threading.Event(), time.monotonic() + 20
+    while time.monotonic() < deadline:
+        pids = [pid for pid in marked("TRACEDBG_PLAY=") if procfs.comm(pid) == name and procfs.state(pid) == "S"]
+        if len(pids) >= count:
+            player = {procfs.ppid(pid) for pid in pids} - set(pids)
+            os.kill(player.pop() or 0, signal.SIGKILL)
+            return
+        never.wait(0.01)
+
+
+@pytest.mark.needs("cc")
+def test_an_interrupt_ends_what_plays(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(page(step("thread w1", "launch ./sleeper", "on w1 wait4 -1 __WALL", "on w1 wait4 -1 __WALL"), intro=SLEEPER))
+    for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        process = subprocess.Popen(
+            command_line("test", str(path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+        )
+        token = f"TRACEDBG_PLAY={process.pid}-"
+        _until(lambda token=token: any(procfs.comm(pid) == "sleeper" for pid in marked(token)))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == status, (out, err)
+        _until(lambda token=token: not list(marked(token)))
+
+
+def _until(fact: object) -> None:
+    assert callable(fact)
+    never, deadline = threading.Event(), time.monotonic() + 20
+    while not fact():
+        assert time.monotonic() < deadline, "it has not come"
+        never.wait(0.01)
+
+
+def test_files_play_side_by_side_and_are_told_of_in_order(tmp_path: Path) -> None:
+    paths = []
+    for number, seconds in enumerate((0.6, 0.1, 0.1)):
+        paths.append(tmp_path / f"1{number}-x.md")
+        paths[-1].write_text(page(step(f"expect not repl x within {seconds}s")))
+    status, lines = command("test", *paths)
+    assert (status, lines[-1]) == (0, "3 passed, 0 failed, 0 skipped")
+    assert [line.split(":")[0] for line in lines[:-1]] == [str(path) for path in paths]
+
+
+def test_nothing_but_tracedbg_is_loaded_that_a_player_does_not_need() -> None:
+    """Start-up is most of what a short page costs."""
+    names = ("prompt_toolkit", "rich", "drgn", "markdown_it")
+    code = f"import tracedbg.walk.worker, sys; print([name for name in {names} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30, env={**ENVIRONMENT, "PYTHONPATH": SOURCE}
+    )
+    assert done.stdout == "[]\n"
