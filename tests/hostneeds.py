@@ -20,7 +20,8 @@ NO_SKIPS = os.environ.get("TRACEDBG_NO_SKIPS", "") not in ("", "0")
 
 # Who runs the tests, and with which extras and second compiler, is a choice and nothing that a machine lacks: these stay
 # skips under TRACEDBG_NO_SKIPS.  `.ci/run` makes each choice once.
-CHOICES = frozenset({"root", "ordinary-user", "dev-extra", "clang"})
+# Whether tracefs is mounted is one too: tracedbg never mounts it, and `.ci/run` does so only where CI is set.
+CHOICES = frozenset({"root", "ordinary-user", "dev-extra", "clang", "tracefs"})
 
 # A child that says TRACEME and exits: the smallest thing that fails where a container's seccomp filter refuses ptrace.
 _TRACEME = """
@@ -59,6 +60,13 @@ def _drgn() -> str:
     return ""
 
 
+def _tracefs() -> str:
+    from tracedbg.kernel.needs import tracefs_allowed  # late: few tests ask
+
+    need = tracefs_allowed()
+    return "" if need.ok else f"{need.reason} ({need.remedy})"
+
+
 def _dev_extra() -> str:
     return "" if importlib.util.find_spec("importlinter") else "import-linter is not installed (extra `dev`)"
 
@@ -73,6 +81,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "x86-64": _x86_64,
     "proc-children": _children_file,
     "drgn": _drgn,
+    "tracefs": _tracefs,
     "dev-extra": _dev_extra,
     "root": lambda: "" if os.geteuid() == 0 else f"needs root, and this run has uid {os.geteuid()}",
     "ordinary-user": lambda: "" if os.geteuid() else "needs an ordinary user, and this run is root's",
