@@ -192,7 +192,6 @@ def attach_allowed() -> Need:
 _VERSION: Final = re.compile(r"kernel>=(\d{1,3})\.(\d{1,3})")
 _YAMA_MOST: Final = re.compile(r"yama<=([0-3])")
 _ARCH: Final = re.compile(r"arch=(\w+)")
-_TRACEFS: Final = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 NAMES: Final = ("ptrace", "cc", "root", "tracefs", "tty", "smp", "seize", "yama<=N", "arch=NAME", "kernel>=X.Y")
 """The closed list of capabilities that a walkthrough may ask for."""
@@ -256,16 +255,26 @@ def _root() -> Need:
     return Need(True, "this is root", "") if uid == 0 else Need(False, f"the user id is {uid}", "run tracedbg as root")
 
 
-def _tracefs() -> Need:
-    """A private trace instance can be made by making a directory (Documentation/trace/ftrace.rst, "Instances")."""
-    for place in _TRACEFS:
-        if os.path.isdir(f"{place}/instances"):
-            if os.access(f"{place}/instances", os.W_OK):
-                return Need(True, f"tracefs is mounted on {place}", "")
-            return Need(False, f"tracefs is mounted on {place} and closed to us", "run tracedbg as root")
-    if os.geteuid():
-        return Need(False, "tracefs cannot be seen by an ordinary user", "run tracedbg as root")
-    return Need(False, "tracefs is not mounted", "as root: mount -t tracefs nodev /sys/kernel/tracing")
+def tracefs_allowed() -> Need:
+    """Say whether the kernel's own trace can be read: root, a mounted tracefs, and the first pid namespace.
+
+    Nothing is mounted to find out, and no directory is visited where a visit would mount.
+    """
+    where = tracefs.root()
+    if not where:
+        if b"\ttracefs\n" not in (procfs.read_file("/proc/filesystems") or b""):
+            return Need(False, "this kernel was built without tracing", "a kernel with CONFIG_EVENT_TRACING")
+        remedy = tracefs.REMEDY if os.geteuid() == 0 else f"{tracefs.REMEDY}, and run tracedbg as root"
+        return Need(False, "tracefs, where the kernel shows its own trace, is not mounted", remedy)
+    if os.geteuid() != 0:
+        return Need(False, f"the kernel's own trace in {where} is for root, and this is user {os.geteuid()}", "run tracedbg as root")
+    if b"[confidentiality]" in (procfs.read_file(_LOCKDOWN) or b""):
+        return Need(False, "the kernel is locked down and shows its trace to nobody", "boot without lockdown=confidentiality")
+    if not os.access(f"{where}/instances", os.W_OK, effective_ids=True):
+        return Need(False, f"no trace instance can be made in {where}", "mount it writable, and run tracedbg with all of root's rights")
+    if not tracefs.numbers_are_ours():
+        return Need(False, "tracedbg is in a pid namespace, and the kernel's trace has other numbers", "run tracedbg outside the container")
+    return Need(True, f"tracefs is mounted at {where} and may be used", "")
 
 
 def _terminal() -> Need:
@@ -288,30 +297,8 @@ _PROBES: Final = {
     "ptrace": ptrace_allowed,
     "cc": _compiler,
     "root": _root,
-    "tracefs": _tracefs,
+    "tracefs": tracefs_allowed,
     "tty": _terminal,
     "smp": _processors,
     "seize": _seize,
 }
-
-
-def tracefs_allowed() -> Need:
-    """Say whether the kernel's own trace can be read: root, a mounted tracefs, and the first pid namespace.
-
-    Nothing is mounted to find out, and no directory is visited where a visit would mount.
-    """
-    where = tracefs.root()
-    if not where:
-        if b"\ttracefs\n" not in (procfs.read_file("/proc/filesystems") or b""):
-            return Need(False, "this kernel was built without tracing", "a kernel with CONFIG_EVENT_TRACING")
-        remedy = tracefs.REMEDY if os.geteuid() == 0 else f"{tracefs.REMEDY}, and run tracedbg as root"
-        return Need(False, "tracefs, where the kernel shows its own trace, is not mounted", remedy)
-    if os.geteuid() != 0:
-        return Need(False, f"the kernel's own trace in {where} is for root, and this is user {os.geteuid()}", "run tracedbg as root")
-    if b"[confidentiality]" in (procfs.read_file(_LOCKDOWN) or b""):
-        return Need(False, "the kernel is locked down and shows its trace to nobody", "boot without lockdown=confidentiality")
-    if not os.access(f"{where}/instances", os.W_OK, effective_ids=True):
-        return Need(False, f"no trace instance can be made in {where}", "mount it writable, and run tracedbg with all of root's rights")
-    if not tracefs.numbers_are_ours():
-        return Need(False, "tracedbg is in a pid namespace, and the kernel's trace has other numbers", "run tracedbg outside the container")
-    return Need(True, f"tracefs is mounted at {where} and may be used", "")
