@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile(
     "tracedbg",
     deadline=None,
-    max_examples=int(os.environ.get("TRACEDBG_EXAMPLES", "30")),
+    max_examples=int(os.environ.get("TRACEDBG_EXAMPLES", "15")),
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,17 @@ from tracedbg.model.text import quoted, visible
 
 
 def test_no_character_of_unicode_gets_through_unprintable() -> None:
-    for code in range(sys.maxunicode + 1):
+    # One character of each category and block at least; `long` looks at all of them.
+    _shown_as_it_should_be([*range(0x3000), *range(0x3000, sys.maxunicode + 1, 61), *range(0xD7F0, 0xE010), *range(0xE0000, 0xE0200)])
+
+
+@pytest.mark.long
+def test_no_character_at_all_gets_through_unprintable() -> None:
+    _shown_as_it_should_be(range(sys.maxunicode + 1))
+
+
+def _shown_as_it_should_be(codes: Iterable[int]) -> None:
+    for code in codes:
         shown = visible(chr(code))
         assert shown.isprintable(), hex(code)
         assert shown.encode("utf-8")

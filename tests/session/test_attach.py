@@ -25,14 +25,14 @@ def _pending_stops(pid: int) -> int:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("what", [("pause",), ("spin", "1"), ("spin", "6"), ("busy", "0"), ("leader",)])
+@pytest.mark.parametrize("what", [("pause",), ("spin", "3"), ("busy", "0"), ("leader",)])
 def test_attach_and_detach_leave_a_process_as_it_was(debugger: Driver, outsider: Start, mode: str, what: tuple[str, ...]) -> None:
     process = outsider(worker(), *what)
     pid = process.pid
     until(lambda: what[0] == "busy" or what[0] == "leader" or state(pid) == "S")
     before = state(pid), threads(pid)
     debugger.session.settings.attach_mode = mode
-    for _ in range(3):
+    for _ in range(2):
         debugger.attach(pid)
         assert tracers(pid) - {0} == {debugger.session.tracer.tid}
         view = debugger.program.view
@@ -102,7 +102,7 @@ def test_breakpoints_in_an_attached_process(debugger: Driver, outsider: Start, m
 def test_threads_born_while_attaching_are_all_ours(debugger: Driver, outsider: Start, mode: str) -> None:
     process = outsider(worker(), "churn")
     debugger.session.settings.attach_mode = mode
-    for _ in range(4):
+    for _ in range(2):
         debugger.attach(process.pid)
         assert {state(tid) for tid in threads(process.pid)} <= {"t", "Z", "X", ""}
         assert tracers(process.pid) == {debugger.session.tracer.tid}

@@ -27,7 +27,7 @@ from tracedbg.model.startup import ProgramArgs
 from tracedbg.model.stops import ExitEvent
 from tracedbg.session.session import Session
 from tracedbg.session.stopped import Stopped
-from tracedbg.tracer import edges, ops, running
+from tracedbg.tracer import attaching, edges, ops, running
 
 Start = Callable[..., Outsider]
 STATIC = ("-g", "-O1", "-static")
@@ -229,7 +229,7 @@ def _launches(rounds: int, seed: int, *, anywhere: bool) -> None:
 
 def test_launches_in_a_row_with_a_kill_at_each_station() -> None:
     with _nothing_grows():
-        _launches(3 * len(LAUNCHES), random.SystemRandom().randrange(1 << 32), anywhere=False)
+        _launches(len(LAUNCHES), random.SystemRandom().randrange(1 << 32), anywhere=False)
 
 
 @pytest.mark.long
@@ -304,7 +304,7 @@ def _ripen(debugger: Driver, limit: int) -> None:
 
 
 def test_attaches_in_a_row_with_a_kill_at_each_station(outsider: Start) -> None:
-    _attaches(40, random.SystemRandom().randrange(1 << 32), outsider)
+    _attaches(8, random.SystemRandom().randrange(1 << 32), outsider)
 
 
 @pytest.mark.long
@@ -319,6 +319,33 @@ def test_stopped_program_that_is_killed_is_noticed_without_a_command(debugger: D
     _dies(pid)
     _over(debugger, pid)
     assert any("was killed while it was stopped" in str(record.event) for record in debugger.log.since(0))
+
+
+def test_command_that_is_overtaken_by_the_burial_of_its_program(debugger: Driver) -> None:
+    """The program was killed under a command; its end is being taken in when the command wants to ask for something more."""
+    debugger.file(worker())
+    program = debugger.program
+    pid = debugger.run("calls", "1", until="entry").report.pid
+
+    def command() -> Stopped:
+        _dies(pid)
+        until(lambda: program._burial.begun is not None)
+        return program.arrive(program.ask_now(edges.halt, pid))
+
+    assert ended(program.move(command)).signal == signal.SIGKILL
+    _over(debugger, pid)
+
+
+def test_threads_that_die_before_they_are_let_go_are_collected(debugger: Driver, outsider: Start) -> None:
+    """Until their tracer has collected them, their process cannot be collected by its parent."""
+    process = outsider(worker(*STATIC), "spin", "3")
+    tracer = debugger.session.tracer
+    tracer.call(attaching.open_page, process.pid)
+    debugger.program.moves.wait_for(attaching.attach, process.pid, True)
+    _dies(process.pid)
+    tracer.call(ops.forget, process.pid)
+    until(lambda: state(process.pid) == "")  # its parent is this process: the waiter that collects the threads may take it as well
+    until(lambda: not tracer.call(lambda _, book: book.owed))
 
 
 def test_session_closes_while_a_program_runs() -> None:

@@ -66,11 +66,11 @@ def test_addresses_are_the_same_at_each_start_unless_asked(debugger: Driver) -> 
     def last_stack() -> set[str]:
         return {line for line in debugger.output().splitlines() if line.startswith("stack ")}
 
-    for _ in range(3):
+    for _ in range(2):
         _state(debugger)
     assert len(last_stack()) == 1
     debugger.session.settings.disable_randomization = False
-    for _ in range(3):
+    for _ in range(2):  # the stack has some 20 random bits: equal by chance once in a million runs
         _state(debugger)
     assert len(last_stack()) > 1
 

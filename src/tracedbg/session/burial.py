@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from tracedbg.model.errors import NotNow
 from tracedbg.model.views import Report
 from tracedbg.tracer import edges, ops
@@ -27,7 +29,8 @@ class Burial:
     def __init__(self, tracer: Tracer, waiters: Waiters, moves: Moves) -> None:
         # Set once.
         self._tracer, self._waiters, self._moves = tracer, waiters, moves
-        # Reader thread; replaced whole, read by the command thread.
+        # Under the lock: what the reader thread has begun.
+        self._lock = threading.Lock()
         self._begun: Reply[Report | None] | None = None
 
     def died(self, pid: int) -> bool:
@@ -40,14 +43,23 @@ class Burial:
             # An inline loop waits for the leader, whose end is told only after those of its threads, for which nobody waits.
             seat.kick()
             seat.welcome()
-        elif view.stopped and not view.busy and (self._begun is None or self._begun.finished):
-            self._begun = self._tracer.start(edges.bury, pid, pid)
+        elif view.stopped and not view.busy:
+            with self._lock:
+                if self._begun is None or self._begun.finished:
+                    self._begun = self._tracer.start(edges.bury, pid, pid)
         return False
+
+    @property
+    def begun(self) -> object:
+        """The last burial that was begun, to compare: a plan that is refused meanwhile was refused because of it.  Any thread."""
+        with self._lock:
+            return self._begun
 
     def end(self, pid: int) -> Report | None:
         """The end of a program that a request has found gone; None if nothing is known of it."""
         try:
-            begun = self._begun
+            with self._lock:
+                begun = self._begun
             if begun is not None and not begun.finished:
                 begun.result()
             else:

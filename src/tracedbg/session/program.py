@@ -320,9 +320,12 @@ class Program:
     def move(self, command: Callable[[], Stopped]) -> Stopped:
         """Run a command that moves the program; one that was killed meanwhile is no error: its end is the answer."""
         with self.moves.one():
+            buried = self._burial.begun
             try:
                 return command()
-            except TraceeGone:
+            except (TraceeGone, NotNow) as error:
+                if isinstance(error, NotNow) and self._burial.begun is buried:
+                    raise
                 end = self._burial.end(self.pid)
                 if end is None:
                     raise

@@ -55,6 +55,13 @@ def attach(pt: Ptrace, book: Book, pid: int, seize: bool = True) -> Plan[Report]
     inferior = book.inferiors[Pid(pid)]
     try:
         _take_hold(pt, inferior, seize)
+        yield from stop_all(pt, book, inferior)
+        if not seize and inferior.ended is None:
+            manage(pt, inferior)
+            # Threads born between our look at /proc and the options above are not traced yet.
+            _take_hold(pt, inferior, seize)
+            yield from stop_all(pt, book, inferior)
+            manage(pt, inferior)
     except (KernelRefused, NotFound):
         # Some threads may be ours already: none stays behind half attached.
         if inferior.tracees:
@@ -64,18 +71,12 @@ def attach(pt: Ptrace, book: Book, pid: int, seize: bool = True) -> Plan[Report]
                     _let_go(pt, inferior, tracee)
         book.forget(inferior.pid)
         raise
-    yield from stop_all(pt, book, inferior)
     if inferior.ended is not None:
         inferior.close()
         return Report(pid, pid, None, inferior.ended)
-    if not seize:
-        manage(pt, inferior)
-        # Threads born between our look at /proc and the options above are not traced yet.
-        _take_hold(pt, inferior, seize)
-        yield from stop_all(pt, book, inferior)
-        manage(pt, inferior)
     leader = inferior.tracees.get(Tid(pid)) or next(iter(inferior.living()), None)
     if leader is None:
+        book.forget(inferior.pid)
         raise NotFound(f"process {pid} ended while it was being attached", "nothing to do")
     shown = leader if leader.stopped else next((tracee for tracee in inferior.tracees.values() if tracee.stopped), leader)
     return Report(pid, shown.tid, shown.stop)

@@ -168,6 +168,9 @@ class Book:
         self.early: dict[Tid, WaitStatus] = {}
         # Forked children to be let go at their first stop: whose they are, and what undoes our traces in them.
         self.letting_go: dict[Tid, tuple[Pid, Callable[[], None]]] = {}
+        # Threads of forgotten processes that died before they could be let go: while their deaths are ours to collect, nobody else can
+        # collect the process (kernel/exit.c, wait_consider_task: a traced zombie is the tracer's first).
+        self.owed: set[Tid] = set()
 
     def add(self, inferior: Inferior) -> None:
         """Keep a process."""
@@ -200,9 +203,10 @@ class Book:
             yield from inferior.tracees.values()
 
     def forget(self, pid: Pid) -> None:
-        """Drop a process that is dead or detached."""
+        """Drop a process that is dead or detached; what is still traced of it then has died, and its death is owed to us."""
         inferior = self.inferiors.pop(pid, None)
         if inferior is not None:
+            self.owed.update(inferior.tracees)
             inferior.close()
 
     def view(self) -> BookView:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitResult
-from tracedbg.model.errors import TraceeGone
+from tracedbg.model.errors import KernelRefused, TraceeGone
 from tracedbg.model.events import LateNews, StatusReported, TraceeBorn, TraceePaused, TraceeStopped
 from tracedbg.model.events import TraceeGone as GoneEvent
 from tracedbg.model.ids import Pid, Source, Tid
@@ -59,6 +59,11 @@ def _unknown(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | N
         For a child, news to its parent's plan, which may wait until the child is out of its hands.
     """
     parent, release = book.letting_go.pop(result.tid, (None, None))
+    if result.tid in book.owed:
+        book.owed.discard(result.tid)
+        if result.status.kind is StatusKind.STOPPED:
+            _let_go_late(pt, result.tid)
+            return None
     if result.status.kind is not StatusKind.STOPPED:
         book.early.pop(result.tid, None)
         pt.log.publish(LateNews(result.tid, result.status.word))
@@ -67,6 +72,14 @@ def _unknown(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | N
     else:
         book.early[result.tid] = result.status
     return None if parent is None else (parent, News(result.tid, result.status, Born()))
+
+
+def _let_go_late(pt: Ptrace, tid: Tid) -> None:
+    """A thread that was taken for dead has stopped once more: nobody would ever let it run."""
+    try:
+        pt.detach(tid)
+    except KernelRefused:
+        pass  # dead by now: that status is not ours any more
 
 
 def _end(pt: Ptrace, inferior: Inferior, tracee: Tracee, status: WaitStatus) -> tuple[Pid, News]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import threads
+from tracedbg.kernel import procfs, threads
 from tracedbg.kernel.poke import Seat
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitDoor, WaitResult
@@ -194,7 +194,10 @@ class Tracer:
             self.doing = "busy"
             item()
             self._expire()
-            if self._runs or self._book.letting_go:
+            if self._book.owed:
+                # Some end without a report: those that went with an exec, or before the leader of a killed process was collected.
+                self._book.owed = {tid for tid in self._book.owed if procfs.tracer_pid(tid) == self.tid}
+            if self._runs or self._book.letting_go or self._book.owed:
                 self._waiters.arm()
             else:
                 self._waiters.park("nobody", "nothing runs")
