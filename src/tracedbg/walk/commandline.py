@@ -6,10 +6,11 @@ Main thread of a process that holds no tracer.  Each front end is imported only 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
-NAMES = ("test", "lint")
+NAMES = ("test", "lint", "litmus", "check")
 """The sub-commands."""
 
 
@@ -56,4 +57,55 @@ def _lint(argv: Sequence[str]) -> int:
     return testing.lint(parser.parse_args(argv).files, sys.stdout)
 
 
-_MAINS: dict[str, Callable[[Sequence[str]], int]] = {"test": _test, "lint": _lint}
+def _litmus(argv: Sequence[str]) -> int:
+    from . import litmus
+    from .reading import read
+    from .shipped import find
+
+    parser = _parser("litmus", "Play a walkthrough many times: what it promises beside what was seen.", _STATUS)
+    parser.add_argument("file", metavar="FILE[:STEP]", help="a walkthrough or the name of a lesson, and one of its steps")
+    parser.add_argument("--runs", type=_positive, default=litmus.RUNS, metavar="N", help=f"how often (default {litmus.RUNS})")
+    given = parser.parse_args(argv)
+    name, _, step = (given.file, "", "") if os.path.exists(given.file) else given.file.partition(":")
+    return litmus.litmus(read(find(name)), step, given.runs, sys.stdout)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of runs")
+    return number
+
+
+def _check(argv: Sequence[str]) -> int:
+    import shutil
+
+    from . import checking, conformance
+    from .shipped import lessons
+
+    about = "Say which rules of tracing, waiting and waking hold on the kernel that runs, with evidence."
+    parser = _parser("check", about, "exit status: 0 unless a rule differs, then 1; 2 wrong usage")
+    parser.add_argument("rules", nargs="*", metavar="RULE|CHAPTER", help="a rule or a chapter; all unless told")
+    parser.add_argument("--without", action="append", default=[], metavar="NEED", help="pretend that a capability is missing")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs, with all evidence")
+    form.add_argument("--markdown", action="store_true", help="as a table for a page")
+    given = parser.parse_args(argv)
+    progress = sys.stderr if sys.stderr.isatty() else None
+    report = checking.check(lessons(), given.rules, without=given.without, progress=progress)
+    if given.json:
+        sys.stdout.write(conformance.as_json(report).decode("ascii"))
+    elif given.markdown:
+        sys.stdout.writelines(f"{line}\n" for line in conformance.as_markdown(report))
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns
+        sys.stdout.writelines(f"{line}\n" for line in conformance.as_lines(report, width, full=bool(given.rules)))
+    return report.status
+
+
+_MAINS: dict[str, Callable[[Sequence[str]], int]] = {
+    "test": _test,
+    "lint": _lint,
+    "litmus": _litmus,
+    "check": _check,
+}

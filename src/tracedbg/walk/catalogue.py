@@ -1,0 +1,148 @@
+"""The rules that the lessons show: names, chapters and what each says in a sentence.
+
+Pure data, any thread.  Lessons name rules by id; a report on a kernel has a row for each rule here, shown by a lesson or not.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Level = Literal["core", "deep", "expert"]
+Risk = Literal["none", "environment", "version", "statistical"]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One statement about the kernel.
+
+    Args:
+        id: ``chapter.short-name``.
+        level: core for a first course, deep for the rest of it, expert for surprises.
+        says: the statement.
+        risk: ``version`` if other kernels may rightly differ, ``statistical`` if it is decided by counting, ``environment`` if the
+            machine's settings decide.
+    """
+
+    id: str
+    level: Level
+    says: str
+    risk: Risk = "none"
+
+    @property
+    def chapter(self) -> str:
+        """Its chapter's name."""
+        return self.id.partition(".")[0]
+
+    @property
+    def may_vary(self) -> bool:
+        """A kernel that behaves otherwise is not wrong."""
+        return self.risk in ("version", "statistical")
+
+
+CHAPTERS = {
+    "tracer": "The tracer is a thread",
+    "wait": "Who may wait, and for what",
+    "wake": "One queue: who is woken, who wins",
+    "order": "Which child is reported first",
+}
+"""Titles by name, in order."""
+
+_TRACER = (
+    Rule("tracer.wrong-thread", "core", "ptrace requests of any thread but the tracer fail with ESRCH, as if there were no such task"),
+    Rule("tracer.any-thread-waits", "core", "every thread of the tracer's process may collect the stops and the end of a tracee"),
+    Rule("tracer.forking-thread", "core", "after TRACEME the tracer is the thread that forked: TracerPid shows its tid, PPid the process"),
+    Rule("tracer.late-bind", "deep", "TRACEME looks for the tracer when it runs: a thread that took over the child becomes it"),
+    Rule("tracer.exiting-parent", "expert", "TRACEME says 0 and does nothing while the parent is exiting", "environment"),
+    Rule("tracer.direct-parent-only", "deep", "TRACEME makes the direct parent the tracer, so a wrapper in between takes the tracee"),
+    Rule("tracer.exclusive", "core", "a task has one tracer at most; own threads, zombies and kernel threads can have none: EPERM"),
+    Rule("tracer.per-thread-attach", "core", "an attach takes one thread; its siblings run on untraced"),
+    Rule("tracer.needs-stop", "core", "a request on a tracee that runs fails with ESRCH, as on a stranger's tracee"),
+    Rule("tracer.thread-exit-detaches", "core", "when the tracer thread ends, its tracees are let go and run, though its process lives on"),
+    Rule("tracer.exitkill", "core", "with PTRACE_O_EXITKILL the end of the tracer thread kills its tracees"),
+    Rule(
+        "tracer.exit-signal-fate",
+        "expert",
+        "a signal that a tracee stops for is lost with its tracer if the stop had been collected, else delivered",
+    ),
+    Rule(
+        "tracer.exec-keeps-links", "expert", "a tracer thread that execs keeps its tracees; those of the threads that exec ends are let go"
+    ),
+    Rule("tracer.parent-unchanged", "core", "tracing leaves parent and children lists as they were; it only redirects reports"),
+    Rule("tracer.memory-any-thread", "core", "any thread may use /proc/PID/mem and process_vm_readv; PEEK and POKE are the tracer's alone"),
+    Rule("tracer.split-roles", "expert", "one thread may fork a child and another trace it: both wait for it, one commands, it dies once"),
+    Rule(
+        "tracer.attach-seize",
+        "core",
+        "ATTACH stops its target with SIGSTOP, SEIZE does not stop it, and INTERRUPT stops it without a signal",
+    ),
+    Rule("tracer.attach-signal-race", "deep", "the first stop after ATTACH may be another signal, or a job-control stop that was in force"),
+    Rule("tracer.detach", "deep", "DETACH lets the tracee go on with a signal of choice; a group-stop in force takes hold again"),
+    Rule(
+        "tracer.vfork-deadlock",
+        "expert",
+        "a tracer thread that vforks a child which stops before its exec waits for it, and it for the tracer",
+    ),
+    Rule(
+        "tracer.tracee-gone",
+        "core",
+        "SIGKILL takes a tracee out of its stop at any time: requests then say ESRCH, and waiting tells of its death",
+    ),
+)
+_WAIT = (
+    Rule("wait.blocked-view", "core", "/proc shows who is blocked in a wait: state S, do_wait, call 61 or 247; waitpid is wait4"),
+    Rule("wait.nothread", "core", "__WNOTHREAD narrows a wait to the calling thread's own children and tracees; without any it is ECHILD"),
+    Rule("wait.nohang-echild", "core", "with WNOHANG a wait answers a pid, 0 for nothing yet, or ECHILD for nothing ever"),
+    Rule("wait.not-mine", "core", "only children and tracees can be waited for; threads of a child only where they are traced"),
+    Rule(
+        "wait.clone-families",
+        "core",
+        "children without SIGCHLD as exit signal show to __WCLONE only, __WALL sees all; exec makes them ordinary",
+    ),
+    Rule("wait.pgid", "core", "negative pids choose a process group, 0 one's own, -1 all; a group without own children is ECHILD"),
+    Rule("wait.pgid-at-call", "deep", "a wait for pid 0 keeps the group of the moment of the call"),
+    Rule("wait.wnowait", "core", "WNOWAIT shows the same first match again and again and takes nothing"),
+    Rule("wait.one-reaper", "core", "of all threads that race for a zombie exactly one gets it"),
+    Rule("wait.trace-stop-needs-no-flag", "core", "stops of one's own tracees come whatever was asked for, without WUNTRACED too"),
+    Rule("wait.real-parent-view", "core", "the parent of a child that another process traces hears of job control only, and never ECHILD"),
+    Rule("wait.tracer-first", "core", "a death is told to the tracer first, and to the parent when the tracer took it or has gone"),
+    Rule("wait.bad-pointer", "expert", "wait4 with a bad status pointer fails with EFAULT and reaps all the same"),
+)
+_WAKE = (
+    Rule("wake.eligible-only", "core", "an event wakes the blocked waiters whose selector fits, and no others"),
+    Rule("wake.one-winner", "core", "all eligible waiters wake, one takes the report, the rest sleep on or get ECHILD"),
+    Rule("wake.order-lifo", "expert", "who came last to the queue is woken first, which does not make it the winner"),
+    Rule("wake.coarse-filter", "deep", "the filter of a wake-up knows selectors only: waiters that cannot use the event wake in vain"),
+    Rule(
+        "wake.reporting-queue", "deep", "events go to the tracer's queue: the real parent's waiters sleep through stops and even the death"
+    ),
+    Rule("wake.stranded-waiter", "expert", "nobody wakes a waiter whose target can no longer report, though a new call would say ECHILD"),
+    Rule(
+        "wake.nothread-missed",
+        "expert",
+        "a forker waiting with __WNOTHREAD sleeps through stops that a sibling's SEIZE brings it",
+        "version",
+    ),
+    Rule(
+        "wake.group-stop-missed",
+        "expert",
+        "a group-stop completed by a thread that the parent's process traces may wake no waiter of the leader",
+        "version",
+    ),
+    Rule(
+        "wake.signal-independent",
+        "core",
+        "waiters wake with SIGCHLD ignored or blocked too; the signal goes to one thread, the wake-up to all",
+    ),
+)
+_ORDER = (
+    Rule(
+        "order.scan",
+        "core",
+        "wait(-1) reports the child that is longest on the list, strangers attached last first, own lists before siblings'",
+    ),
+    Rule("order.no-rotation", "deep", "a child that keeps stopping keeps its place before younger ones"),
+)
+
+RULES = {rule.id: rule for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER)}
+"""All of them by id, in order."""
