@@ -16,12 +16,13 @@ from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
 
-_WALK = ("test", "lint", "litmus", "check")
+_WALK = ("test", "lint", "litmus", "check", "doctor")
 _SUBCOMMANDS = ("tour", *_WALK)
 _EPILOG = """\
 tracedbg tour            a short guided tour on a program that every Linux has
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
+tracedbg doctor          what this machine allows, with reasons and remedies; --json
 exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 a defect of tracedbg, 128+N ended by signal N
 A program that is called like a sub-command is ./tour."""
 

@@ -45,6 +45,10 @@ class Capabilities:
         found = {name: self._probe(name) for name in names}
         return {name: Lack(name, need.reason, need.remedy) for name, need in found.items() if not need.ok}
 
+    def need(self, name: str) -> Need:
+        """The answer about one name, whether it is there or not."""
+        return self._probe(name)
+
     def _probe(self, name: str) -> Need:
         if name in self._without:
             return Need(False, "it was asked to be taken for missing", f"leave --without {name} away")

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-NAMES = ("test", "lint", "litmus", "check")
+NAMES = ("test", "lint", "litmus", "check", "doctor")
 """The sub-commands."""
 
 
@@ -55,6 +55,14 @@ def _lint(argv: Sequence[str]) -> int:
     parser = _parser("lint", "Read walkthroughs and say what is wrong with them; nothing is run.", _STATUS)
     parser.add_argument("files", nargs="+", metavar="FILE", help="a walkthrough")
     return testing.lint(parser.parse_args(argv).files, sys.stdout)
+
+
+def _doctor(argv: Sequence[str]) -> int:
+    from . import doctor
+
+    parser = _parser("doctor", "Say what this machine allows: each thing with its reason and its remedy.", "exit status: always 0")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    return doctor.run(sys.stdout, as_json=parser.parse_args(argv).json)
 
 
 def _litmus(argv: Sequence[str]) -> int:
@@ -108,4 +116,5 @@ _MAINS: dict[str, Callable[[Sequence[str]], int]] = {
     "lint": _lint,
     "litmus": _litmus,
     "check": _check,
+    "doctor": _doctor,
 }
