@@ -20,6 +20,7 @@ import pytest
 
 from tests.session.conftest import Outsider
 from tests.session.driver import Driver, check_laws, ended, state, threads, tracers, until, worker
+from tracedbg.kernel import procfs
 from tracedbg.model.errors import Failed, KernelRefused, NotFound, NotNow, TracedbgError
 from tracedbg.model.events import Detail, Note
 from tracedbg.model.names import PTRACE_OPTIONS, PTRACE_REQUESTS
@@ -61,7 +62,11 @@ def _nothing_grows() -> Iterator[None]:
     before = _descriptors(), len(os.listdir("/proc/self/task")), _children()
     yield
     until(lambda: len(os.listdir("/proc/self/task")) <= before[1])
-    until(lambda: _reaped() <= before[2])
+    try:
+        until(lambda: _reaped() <= before[2])
+    except AssertionError:
+        left = {pid: (state(pid), sorted(tracers(pid)), procfs.exe(pid)) for pid in _reaped() - before[2]}
+        raise AssertionError(f"left behind: {left}") from None
     until(lambda: _descriptors() <= before[0])
 
 
@@ -346,6 +351,19 @@ def test_threads_that_die_before_they_are_let_go_are_collected(debugger: Driver,
     tracer.call(ops.forget, process.pid)
     until(lambda: state(process.pid) == "")  # its parent is this process: the waiter that collects the threads may take it as well
     until(lambda: not tracer.call(lambda _, book: book.owed))
+
+
+def test_child_that_its_killed_parent_could_not_announce_is_let_go(debugger: Driver) -> None:
+    """The event of the fork never reaches the tracer, as when SIGKILL comes between the child's birth and the event."""
+    debugger.file(worker(*STATIC))
+    tracer = debugger.session.tracer
+    pid = debugger.run("fork", "1", until="main").report.pid
+    assert tracer.call(ops.raw, PTRACE_REQUESTS["PTRACE_CONT"], pid, 0, 0) == (0, 0)
+    assert os.waitpid(pid, 0x40000000)[1] >> 8 == signal.SIGTRAP | 1 << 8  # PTRACE_EVENT_FORK, taken past the session
+    (child,) = set(procfs.traced_by(tracer.tid)) - {pid}
+    debugger.kill()
+    until(lambda: tracers(child) <= {0} or state(child) in ("", "Z"))
+    until(lambda: state(child) in ("", "Z"))  # it runs to its end
 
 
 def test_session_closes_while_a_program_runs() -> None:

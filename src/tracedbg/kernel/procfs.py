@@ -208,6 +208,12 @@ def tracer_pid(tid: int) -> Tid:
     return Tid(int(status_fields(tid).get("TracerPid", "0")))
 
 
+def traced_by(tracer: int) -> list[Pid]:
+    """Every process whose first thread is traced by this thread.  Looks at all processes: some 30 microseconds for each."""
+    found = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [Pid(pid) for pid in found if tracer_pid(pid) == tracer]
+
+
 def tgid(tid: int) -> Pid | None:
     """The process that a thread belongs to; None if gone."""
     value = status_fields(tid).get("Tgid")

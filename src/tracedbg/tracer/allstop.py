@@ -12,9 +12,9 @@ from collections.abc import Generator
 
 from tracedbg.kernel import procfs, threads
 from tracedbg.kernel.ptrace import Ptrace
-from tracedbg.model.errors import KernelRefused, TraceeGone
-from tracedbg.model.events import Note, TraceeBorn
-from tracedbg.model.ids import Source, Tid
+from tracedbg.model.errors import TraceeGone
+from tracedbg.model.events import TraceeBorn
+from tracedbg.model.ids import Tid
 from tracedbg.model.names import PTRACE_OPTIONS
 from tracedbg.model.stops import (
     Arrived,
@@ -28,7 +28,8 @@ from tracedbg.model.stops import (
 )
 
 from .book import Book, Inferior, Tracee
-from .breakpoints import heal_copy, lift_all, plant_all
+from .breakpoints import lift_all, plant_all
+from .children import let_go
 from .lifecycle import Happening
 from .news import EXITKILL, adopt_task
 from .plans import Await, News
@@ -201,24 +202,7 @@ def meet(pt: Ptrace, book: Book, inferior: Inferior, parent: Tracee, stop: NewTa
         # The child runs in its parent's memory until it execs or exits: our bytes must not be in its way.
         parent.in_vfork = True
         lift_all(pt, inferior)
-
-    def release() -> None:
-        try:
-            if not shares_memory:
-                heal_copy(inferior, int(child))
-        except (TraceeGone, OSError):
-            pass  # killed meanwhile: nothing to repair
-        try:
-            pt.detach(child)
-        except KernelRefused:
-            return
-        text = f"process {child} ({stop.how} of {inferior.pid}) was let go, breakpoints removed"
-        pt.log.publish(Note(text), lane="tracee", tid=int(child), source=Source.USER)
-
-    if book.early.pop(child, None) is not None:
-        release()
-    else:
-        book.letting_go[child] = (inferior.pid, release)
+    let_go(pt, book, inferior, child, stop.how, heal=not shares_memory)
     return None
 
 

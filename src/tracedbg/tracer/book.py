@@ -109,6 +109,11 @@ class Inferior:
         tracee = self.tracees[tid] = Tracee(tid, self.pid, self._numbers, seized=seized)
         return tracee
 
+    @property
+    def had_threads(self) -> bool:
+        """More than one thread of it was traced at some time."""
+        return self._numbers > 1
+
     def vanish(self) -> None:
         """It is gone from /proc and nobody has told us: somebody else in this process has taken its end."""
         for tracee in self.tracees.values():

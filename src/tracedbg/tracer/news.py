@@ -5,6 +5,8 @@ Tracer thread.  It resumes nothing: that is for the plan that runs the process, 
 
 from __future__ import annotations
 
+from signal import SIGKILL
+
 from tracedbg.kernel import procfs
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitResult
@@ -17,6 +19,7 @@ from tracedbg.model.stops import AnyStop, Born, BreakpointHit, ExecStop, Interru
 from tracedbg.model.waitstatus import StatusKind, WaitStatus
 
 from .book import Book, Inferior, Tracee
+from .children import let_go_unannounced
 from .classify import classify, facts
 from .lifecycle import Happening
 from .plans import News
@@ -38,7 +41,7 @@ def take_in(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | No
     if status.kind is StatusKind.CONTINUED:
         return None
     if status.is_end:
-        return _end(pt, inferior, tracee, status)
+        return _end(pt, book, inferior, tracee, status)
     return _stop(pt, book, inferior, tracee, status)
 
 
@@ -82,7 +85,7 @@ def _let_go_late(pt: Ptrace, tid: Tid) -> None:
         pass  # dead by now: that status is not ours any more
 
 
-def _end(pt: Ptrace, inferior: Inferior, tracee: Tracee, status: WaitStatus) -> tuple[Pid, News]:
+def _end(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, status: WaitStatus) -> tuple[Pid, News]:
     tracee.happens(Happening.END)
     tracee.status = status
     inferior.tracees.pop(tracee.tid, None)
@@ -90,6 +93,8 @@ def _end(pt: Ptrace, inferior: Inferior, tracee: Tracee, status: WaitStatus) -> 
         # A leader is reaped last: whatever else was in the book has died without a word (an exec or a SIGKILL).
         inferior.ended = status
         inferior.tracees.clear()
+        if status.signal == SIGKILL or inferior.had_threads:
+            let_go_unannounced(pt, book, inferior)
     pt.log.publish(GoneEvent(status.word, "ended", inferior.pid), lane="tracee", tid=tracee.tid)
     return inferior.pid, News(tracee.tid, status, None)
 
