@@ -33,15 +33,16 @@ _LOOK_S = 0.01
 
 
 class Child:
-    """A process that was started here.
+    """A process that was started here, or adopted.
 
     Args:
-        spawned: from `fork_exec`.
+        pid: its number.
+        spawned: from `fork_exec`, if it was started.
     """
 
-    def __init__(self, spawned: Spawned) -> None:
+    def __init__(self, pid: Pid, spawned: Spawned | None = None) -> None:
         # Set once.
-        self.pid = spawned.pid
+        self.pid = pid
         self._spawned = spawned
         self.gone_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Becomes readable when the process has ended."""
@@ -61,16 +62,17 @@ class Child:
 
     @property
     def pipe(self) -> int:
-        """Readable when there is `trouble`, or an end of file once the program has begun."""
-        return self._spawned.pipe
+        """Readable when there is `trouble`, or an end of file once the program has begun; -1 if nothing can come."""
+        return self._spawned.pipe if self._spawned is not None else -1
 
     def trouble(self) -> list[tuple[str, int, bool]]:
         """What went wrong before its exec: `(stage, errno, fatal)`."""
-        return self._spawned.trouble()
+        return self._spawned.trouble() if self._spawned is not None else []
 
     def close(self) -> None:
         """Give the descriptors back; after its end."""
-        self._spawned.close()
+        if self._spawned is not None:
+            self._spawned.close()
         os.close(self.gone_fd)
 
 
@@ -86,12 +88,14 @@ class Reaper:
         # Under the lock.
         self._changed = threading.Condition()
         self._children: dict[int, Child] = {}
+        self._others: frozenset[Pid] = frozenset()
         self._closing = False
         self._thread = threading.Thread(target=self._collect, name="reaper", daemon=True)
 
     def __enter__(self) -> Self:
         self._prctl(_GET_SUBREAPER, ctypes.byref(self._was_subreaper), 0, 0, 0)
         self._prctl(_SET_SUBREAPER, 1, 0, 0, 0)
+        self._others = frozenset(self._living())
         self._thread.start()
         return self
 
@@ -111,9 +115,21 @@ class Reaper:
         """
         # One at a time: fork_exec changes the interpreter's warning filters for a moment.
         with self._changed:
-            child = Child(fork_exec(spec))
-            self._children[child.pid] = child
-            self._changed.notify_all()
+            spawned = fork_exec(spec)
+            return self._know(Child(spawned.pid, spawned))
+
+    def adopt(self, pid: Pid) -> Child:
+        """Know a process that has become our child because its parent ended."""
+        with self._changed:
+            child = Child(pid)
+            if procfs.ppid(pid) == os.getpid():
+                return self._know(child)
+            child.ended(exited(_UNKNOWN))  # it was quicker, and is gone
+            return child
+
+    def _know(self, child: Child) -> Child:
+        self._children[child.pid] = child
+        self._changed.notify_all()
         return child
 
     def end(self, child: Child) -> bool:
@@ -133,7 +149,7 @@ class Reaper:
         deadline = time.monotonic() + _END_S
         while True:
             with self._changed:
-                left = [pid for pid in self._living() if mine(pid)]
+                left = [pid for pid in self._living() if pid not in self._others and mine(pid)]
                 if not left or time.monotonic() > deadline:
                     return left
                 for pid in left:

@@ -7,11 +7,9 @@ the players tell, beyond keeping it.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import select
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -21,8 +19,7 @@ import msgspec
 
 from tracedbg.kernel import procfs
 from tracedbg.kernel.reap import Child, Reaper
-from tracedbg.kernel.spawn import SpawnSpec
-from tracedbg.model.errors import NotHere
+from tracedbg.model.errors import Failed, NotHere
 from tracedbg.model.ids import Pid
 from tracedbg.model.text import visible
 
@@ -30,6 +27,7 @@ from . import compiling, worker
 from .capabilities import Capabilities
 from .document import Document
 from .moments import Failure, Lack, StepResult
+from .nursery import Nursery
 
 _GRACE_S = 10.0
 """How much later than its time limit a player is killed that has not ended by itself."""
@@ -39,7 +37,6 @@ _ERRORS = 8192
 """Bytes of a player's standard error that are kept: the newest."""
 _LOOK_S = 0.25
 """How soon a cancelled play is noticed."""
-_CODE = "import sys; sys.path[:0] = {path}; from tracedbg.walk.worker import main; main()"
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -84,8 +81,10 @@ class Keeper:
         self.capabilities = Capabilities(self._reaper, without)
         self._numbers = itertools.count(1)
         # Any thread.
-        self._lock = threading.Lock()
         self._cancelled = False
+        # Under the lock.
+        self._lock = threading.Lock()
+        self._nursery: Nursery | None = None
 
     def __enter__(self) -> Self:
         self._reaper.__enter__()
@@ -93,6 +92,8 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
+        if self._nursery is not None:
+            self._nursery.close()
         self._reaper.__exit__()
 
     def cancel(self) -> None:
@@ -137,6 +138,17 @@ class Keeper:
         """A value for `_VARIABLE` that no other play has."""
         return f"{os.getpid()}-{next(self._numbers)}"
 
+    def player(self, folder: str, stdio: tuple[int, int, int]) -> Child:
+        """A new process that will play what it is told on its standard input.
+
+        Raises:
+            Failed: none can be made.
+        """
+        with self._lock:
+            if self._nursery is None:
+                self._nursery = Nursery(self._reaper, {**os.environ, _VARIABLE: f"{os.getpid()}-0"})
+            return self._nursery.player(folder, stdio)
+
 
 class _Play:
     """One play of one page."""
@@ -160,10 +172,10 @@ class _Play:
             self._steps += [
                 _outside(self._document, each) for each in compiling.compile_all(self._document, self._folder, self._keeper.reaper)
             ]
-        except NotHere as error:
+            if not self._steps:
+                left = self._play()
+        except (NotHere, Failed) as error:
             self._steps.append(_outside(self._document, Failure(1, self._document.path, (f"  {error}",))))
-        if not self._steps:
-            left = self._play()
         played = {step.slug for step in self._steps}
         wanted = [step.slug for step in self._document.steps if step.blocks]
         if self._job.until in wanted:
@@ -178,7 +190,7 @@ class _Play:
             os.set_blocking(fd, False)
         try:
             try:
-                child = self._keeper.reaper.spawn(self._spec((leash_read, results_write, errors_write)))
+                child = self._keeper.player(self._folder, (leash_read, results_write, errors_write))
             finally:
                 for fd in (leash_read, results_write, errors_write):
                     os.close(fd)
@@ -197,14 +209,6 @@ class _Play:
         if not self._over:
             self._cut_short(child)
         return left
-
-    def _spec(self, stdio: tuple[int, int, int]) -> SpawnSpec:
-        """The player's interpreter, with our own search path: its working directory must not be on it."""
-        path = [os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or ".")]
-        argv = [sys.executable, "-I", "-S", "-c", _CODE.format(path=json.dumps(path))]
-        return SpawnSpec(
-            sys.executable, argv, {**os.environ, _VARIABLE: self._token}, stdio=stdio, cwd=self._folder, randomize=True, trace=False
-        )
 
     # --- hearing --------------------------------------------------------------------------------------------------------------
     def _hear(self, child: Child, leash: int, results: int, errors: int) -> None:
