@@ -104,11 +104,9 @@ def _before_exec(debugger: Driver) -> None:
     thread.start()
     try:
         stopped = debugger.run("calls", "1")
-        assert ended(stopped).signal == signal.SIGKILL or ended(stopped).exit_code == 0
-    except GONE:
-        pass
     finally:
         thread.join()
+    assert ended(stopped).signal == signal.SIGKILL or ended(stopped).exit_code == 0
     _over(debugger, seen[0])
 
 

@@ -253,6 +253,8 @@ class Program:
         view = self.launch(None, tty)
         report = self.moves.wait_for(edges.first_stop, view.pid)
         self._trouble(report)
+        if report.ended is not None:  # killed before its exec: news
+            return self.arrive(report)
         self.new_image()
         if until == "entry":
             return self.arrive(report)
@@ -269,9 +271,6 @@ class Program:
                 continue
             self._gone()
             raise refusals.explain_exec(stage, errno, self.path)
-        if report.ended is not None:
-            self._gone()
-            raise NotNow(f"the program ended before it began: {report.ended.text()}", "run starts it again")
 
     def take_over(self, pid: int) -> Stopped:
         """Bring the usual policies to a process that was launched without them."""
@@ -280,7 +279,8 @@ class Program:
         return self.move(lambda: self._in_place(report))
 
     def _in_place(self, report: Report) -> Stopped:
-        self.new_image()
+        if report.ended is None:
+            self.new_image()
         return self.arrive(report)
 
     # --- attach, detach, kill -------------------------------------------------------------------------------------------------
