@@ -40,6 +40,7 @@ EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
         (ev.RequestDone("cont", True), "tracer", 77),
         (ev.CallEntered("wait4", (-1, "__WALL")), "waiter", 78),
         (ev.CallReturned("wait4", (-1, "__WALL"), 4242, status=0x57F), "waiter", 78),
+        (ev.SignalTaken(17, 5, 4242), "p1", 81),
         (ev.LoopBegan("stepi 100000"), "tracer", 77),
         (ev.LoopDone("stepi 100000", {"ptrace(PTRACE_SINGLESTEP)": 100000, "wait4": 100000}), "tracer", 77),
         (ev.RuleBroken("law 1", "ptrace(PTRACE_CONT, 4242, 0, 0)"), "w1", 79),

@@ -82,7 +82,7 @@ def test_the_book_follows_requests_typed_on_the_tracer():
         """)
         answers = [line for line in it.events("tracer") if line.startswith("ptrace(PTRACE_GET")]
         assert len(answers) >= 4
-        assert all(line.endswith("= 0") for line in answers), answers
+        assert all(" = 0" in line for line in answers), answers
         assert it.session.program.view is None
 
 

@@ -17,7 +17,7 @@ from tracedbg.kernel.wait import WALL, WaitDoor
 from tracedbg.kernel.witness import Witness
 from tracedbg.lab import forbidden
 from tracedbg.lab.bench import Bench
-from tracedbg.lab.calls import NAMES, ptrace_call, simple_call
+from tracedbg.lab.calls import NAMES, here, ptrace_call, simple_call
 from tracedbg.model.errors import BadArgument, NotFound, NotNow
 from tracedbg.model.events import CallEntered, CallReturned, Detail, LaneClosed, LaneOpened, RuleBroken, ThreadAsleep
 from tracedbg.model.ids import Role
@@ -138,7 +138,7 @@ def test_closing_with_work_still_in_the_inbox_answers_it(bench, child):
 def test_the_forbidden_door_announces_and_never_raises(child):
     log = EventLog(detail=Detail.DESK)
     cont = PTRACE_REQUESTS["PTRACE_CONT"]
-    assert forbidden.ptrace(log, cont, child, 0, 0) == (-1, 3)
+    assert forbidden.ptrace(log, cont, child, 0, 0) == (-1, 3, "")
     events = [record.event for record in log.since(0)]
     args = ("PTRACE_CONT", child, 0, 0)
     assert events == [
@@ -158,12 +158,12 @@ def test_a_thread_that_attached_by_itself_is_obeyed_and_lets_go_when_it_ends(ben
     made = bench.add("w1")
 
     def ask(request, addr=0, data=0):
-        return made.run(lambda: ptrace_call(PTRACE_REQUESTS[f"PTRACE_{request}"], child, addr, data).here(log, door)).result(5)
+        return made.run(lambda: here(ptrace_call(PTRACE_REQUESTS[f"PTRACE_{request}"], child, addr, data), log, door)).result(5)
 
     assert ask("SEIZE").ret == 0
     assert procfs.tracer_pid(child) == made.tid
     assert ask("INTERRUPT").ret == 0
-    assert made.run(lambda: simple_call("wait4", (child, WALL)).here(log, door)).result(5).status == 0x80057F
+    assert made.run(lambda: here(simple_call("wait4", (child, WALL)), log, door)).result(5).status == 0x80057F
     assert ask("GETREGS").ret == 0
     bench.end("w1")
     until(lambda: procfs.tracer_pid(child) == 0, "the kernel has let the child go")
@@ -182,6 +182,6 @@ def test_every_call_has_arguments_that_can_be_read():
     from tracedbg.commands.benching import read_call
 
     words = {"wait4": ["-1", "__WALL"], "waitid": ["P_PID", "1", "WEXITED"], "ptrace": ["CONT", "1"], "kill": ["1", "0"],
-             "tgkill": ["1", "1", "0"]}  # fmt: skip
+             "tgkill": ["1", "1", "0"], "waitpid": ["-1"], "tkill": ["1", "0"], "process_vm_readv": ["1", "0x1000"]}  # fmt: skip
     for name in NAMES:
         assert read_call(name, words.get(name, [])).name == name

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
+from tracedbg.lang.callforms import KINDS
 from tracedbg.lang.forms import FlagLettersType
 from tracedbg.lang.params import (
-    CALLS,
     HERE,
     NO_ARGUMENTS,
     NO_FORMAT,
@@ -228,7 +228,7 @@ def thread_name(session: Session, name: NewName) -> object:
     return "thread name", name
 
 
-@benching.actor_call(CALLS, while_busy="now")
+@benching.actor_call(KINDS, while_busy="now")
 def on(session: Session, actors: tuple[str, ...], verb: str, words: tuple[str, ...], background: bool) -> object:
     """Run a call on actors."""
     return "on", actors, verb, words, background

@@ -43,7 +43,7 @@ def texts(text: str, *, program: bool = True) -> list[str]:
         ("on ", ["on tracer", "on w1", "on w2"]),
         ("on w1,", ["on w1,tracer", "on w1,w2"]),
         ("on w1, w", ["on w1, w2"]),
-        ("on w1 wai", ["on w1 wait4", "on w1 waitid"]),
+        ("on w1 wai", ["on w1 wait4", "on w1 waitid", "on w1 waitpid"]),
         ("on w1 loo", ["on w1 look"]),
         ("on w1 look w1 wc", ["on w1 look w1 wchan"]),
         ("on w1 wait4 -1 __WA", ["on w1 wait4 -1 __WALL"]),

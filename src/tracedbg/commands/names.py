@@ -20,7 +20,7 @@ _PATIENCE_S = 1.0
 def offered(session: Session, kind: str, prefix: str) -> Iterable[str]:
     """Names of one kind; see `lang.paramtypes.Context`."""
     if kind in ("actor", "lane"):
-        names = ["tracer", "repl", *(waiter.name for waiter in session.waiters.all), *session.bench.names()]
+        names = list(session.actors.names())
         return [*names, "tracee", "*"] if kind == "lane" else names
     if kind == "register":
         return completion_names()

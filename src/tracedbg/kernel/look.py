@@ -97,6 +97,20 @@ def _comm(tid: int) -> str:
     return visible(name) if plain else quoted(name)
 
 
+def _number(field: int) -> Callable[[int], str]:
+    def text(tid: int) -> str:
+        value = procfs.stat_number(tid, field)
+        return HIDDEN if value is None else str(value)
+
+    return text
+
+
+def _exit_signal(tid: int) -> str:
+    # The signal that tells the parent of the end; -1 for a thread that is not its process's leader.
+    number = procfs.stat_number(tid, 38)
+    return HIDDEN if number is None else f"{number} {signal_name(number)}" if number > 0 else str(number)
+
+
 def _flags(tid: int) -> str:
     bits = procfs.task_flags(tid)
     if bits is None:
@@ -110,7 +124,11 @@ _READERS: Final[dict[str, Callable[[int], str]]] = {
     "syscall": _syscall,
     "TracerPid": _from_status("TracerPid"),
     "PPid": _from_status("PPid"),
+    "Tgid": _from_status("Tgid"),
     "Threads": _from_status("Threads"),
+    "pgrp": _number(5),
+    "session": _number(6),
+    "exit_signal": _exit_signal,
     "children": _children,
     "switches": _switches,
     "SigPnd": _signals("SigPnd"),

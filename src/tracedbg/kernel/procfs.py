@@ -45,17 +45,17 @@ class CurrentSyscall:
 
 @dataclass(frozen=True, slots=True)
 class WaitSleep:
-    """One sighting of a thread that sleeps in a wait call.
+    """One sighting of a thread that sleeps in a call, mostly a wait call.
 
     Attributes:
-        name: ``wait4`` or ``waitid``; ``wait`` where the kernel shows the sleep but not the call.
+        name: of the call; ``wait`` where the kernel shows the sleep but not the call.
         args: the raw argument registers, empty where they are not shown.
         wchan: the kernel function it sleeps in, ``0`` where that is not shown.
         voluntary_switches: how often the thread gave up the processor so far: plus one for each fruitless wake-up.
         evidence: the facts of this sighting in words.
     """
 
-    name: Literal["wait4", "waitid", "wait"]
+    name: str
     args: tuple[int, ...]
     wchan: str
     voluntary_switches: int
@@ -181,6 +181,12 @@ def task_flags(tid: int) -> int | None:
     """The kernel's PF_ bits (include/linux/sched.h); None if gone."""
     fields = _stat(tid)
     return int(fields[6]) if fields else None
+
+
+def stat_number(tid: int, field: int) -> int | None:
+    """A number of stat by its place in proc_pid_stat(5), 4 or above; None if gone."""
+    fields = _stat(tid)
+    return int(fields[field - 3]) if fields else None
 
 
 def start_time(tid: int) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno as _errno
 import threading
+from collections.abc import Callable
 from typing import Final, final
 
 from tracedbg.eventlog.log import EventLog
@@ -104,10 +105,11 @@ class Ptrace:
             )
 
     # --- the two ways through the door ----------------------------------------------------------------------------------------
-    def raw(self, request: int, tid: int, addr: int, data: int, out: str = "") -> tuple[int, int]:
+    def raw(self, request: int, tid: int, addr: int, data: int, out: str = "", note: Callable[[], str] | None = None) -> tuple[int, int]:
         """Any request, answered with `(result, errno)`; used for what a user typed.
 
-        For the PEEK requests the word read is the result (the raw system call stores it through `data`).
+        For the PEEK requests the word read is the result (the raw system call stores it through `data`).  `note` says in words what
+        a successful request has stored.
         """
         self.here()
         peek = request in (1, 2, 3)
@@ -120,7 +122,8 @@ class Ptrace:
         if peek and out and ret == 0:
             ret = self._word.value
         if entered:
-            self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else ""), of=entered, at=at)
+            said = note() if note is not None and not errno else ""
+            self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said), of=entered, at=at)
         return ret, errno
 
     def _request(self, request: int, tid: int, addr: int = 0, data: int = 0, out: str = "") -> None:

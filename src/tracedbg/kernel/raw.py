@@ -33,6 +33,10 @@ _wait4 = _free.wait4
 _wait4.restype = ctypes.c_int  # pid_t: read as a long, its -1 would be 4294967295
 _wait4.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
+_waitpid = _free.waitpid
+_waitpid.restype = ctypes.c_int
+_waitpid.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+
 SYS_PTRACE, SYS_WAIT4, SYS_WAITID, SYS_TGKILL = SYS["ptrace"], SYS["wait4"], SYS["waitid"], SYS["tgkill"]
 
 
@@ -57,6 +61,13 @@ def wait4(pid: int, options: int) -> tuple[int, int, int]:
     return result, get_errno() if result == -1 else 0, status.value & 0xFFFFFFFF
 
 
+def waitpid(pid: int, options: int) -> tuple[int, int, int]:
+    """waitpid(3), a function of the C library: `(pid or 0 or -1, errno, status word)`, as `wait4`."""
+    status = ctypes.c_int(0)
+    result = _waitpid(pid, ctypes.addressof(status), options)
+    return result, get_errno() if result == -1 else 0, status.value & 0xFFFFFFFF
+
+
 def waitid(idtype: int, ident: int, options: int) -> tuple[int, int, tuple[int, int, int]]:
     """waitid(2) by number: `(0 or -1, errno, (si_code, si_pid, si_status))`."""
     info = ctypes.create_string_buffer(128)
@@ -65,6 +76,13 @@ def waitid(idtype: int, ident: int, options: int) -> tuple[int, int, tuple[int, 
     # siginfo_t for SIGCHLD: signo, errno, code at 0, 4, 8; pid, uid, status at 16, 20, 24.
     words = [int.from_bytes(info.raw[at : at + 4], "little", signed=True) for at in (8, 16, 24)]
     return result, get_errno() if result == -1 else 0, (words[0], words[1], words[2])
+
+
+def syscall(number: int, *args: int) -> tuple[int, int]:
+    """Any system call by its number, interpreter lock released; six argument words at most, addresses among them are the caller's."""
+    set_errno(0)
+    result = _syscall(_long(number), *map(_long, args))
+    return (result, get_errno()) if result == -1 else (result, 0)
 
 
 def tgkill(tgid: int, tid: int, signal: int) -> tuple[int, int]:

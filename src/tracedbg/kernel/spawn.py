@@ -1,6 +1,7 @@
 """The only fork.
 
-Runs on the tracer thread, since TRACEME makes the forking *thread* the tracer.  The child side makes a dozen calls that were bound
+Runs on the thread that shall be the parent: the tracer for a program, since TRACEME makes the forking *thread* the tracer, and any
+thread of ours for a puppet.  The child side makes a dozen calls that were bound
 before, then exec; what fails travels back through a close-on-exec pipe as a stage and an errno.  It must not log, print or take a
 lock in the child.  Source: ptrace(2) PTRACE_TRACEME, fork(2), setsid(2), tty_ioctl(4) TIOCSCTTY.
 """
@@ -40,6 +41,7 @@ class SpawnSpec(msgspec.Struct, frozen=True):
         cwd: working directory, empty for ours.
         randomize: leave address space randomisation as it is.
         trace: PTRACE_TRACEME before exec.
+        keep: descriptors that become 3, 4 ... of the program.
     """
 
     path: str
@@ -50,6 +52,7 @@ class SpawnSpec(msgspec.Struct, frozen=True):
     cwd: str = ""
     randomize: bool = False
     trace: bool = True
+    keep: tuple[int, ...] = ()
 
 
 class Spawned(msgspec.Struct):
@@ -144,6 +147,18 @@ def fork_adopted() -> int:
     return pid
 
 
+def _kept(keep: tuple[int, ...], report: int) -> int:
+    """Move descriptors to 3, 4 ... in the child; the pipe's new number."""
+    if not keep:
+        return report
+    # Out of the way first: one of them, or the pipe, may have the number that another is to get.
+    away = 3 + len(keep)
+    report = fcntl.fcntl(report, fcntl.F_DUPFD_CLOEXEC, away)
+    for number, source in enumerate([fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, away) for each in keep], 3):
+        os.dup2(source, number)
+    return report
+
+
 def _child(spec: SpawnSpec, path: bytes, argv: list[bytes], env: dict[bytes, bytes], report: int) -> None:
     """Everything between fork and exec; never returns."""
     stage = 0
@@ -157,6 +172,7 @@ def _child(spec: SpawnSpec, path: bytes, argv: list[bytes], env: dict[bytes, byt
             source = wanted if wanted >= 0 else spec.terminal
             if source >= 0:
                 os.dup2(source, number)  # inheritable by default; the originals are close-on-exec
+        report = _kept(spec.keep, report)
         stage = 3
         if spec.cwd:
             os.chdir(spec.cwd)

@@ -89,13 +89,14 @@ class WaitDoor:
         with self._lock:
             self._seats.pop(tid, None)
 
-    def wait4(self, pid: int, options: int, *, hand_over: bool = True) -> Waited:
+    def wait4(self, pid: int, options: int, *, hand_over: bool = True, name: str = "wait4") -> Waited:
         """wait4(pid, &status, options, NULL) on the calling thread.
 
         Args:
             pid: selector of wait(2): a tid, -1 for any, 0 or negative for process groups.
             options: bits, without WNOWAIT (wait4 does not know it).
             hand_over: False when the caller is the tracer itself and will handle the status at once.
+            name: ``waitpid`` to go through that function of the C library, which makes the same system call.
 
         Returns:
             The kernel's answer; errno EINTR when the wait was poked.
@@ -104,9 +105,9 @@ class WaitDoor:
         with self.seat().taken() as allowed:
             if not allowed:  # kicked before it began: no call was made, so none is told
                 return Waited(-1, _EINTR)
-            entered = self._entered("wait4", args)
-            ret, errno, word = raw.wait4(pid, options)
-            seq = self._returned("wait4", args, ret, errno, word if ret > 0 else None, None, entered)
+            entered = self._entered(name, args)
+            ret, errno, word = raw.waitpid(pid, options) if name == "waitpid" else raw.wait4(pid, options)
+            seq = self._returned(name, args, ret, errno, word if ret > 0 else None, None, entered)
         if ret <= 0:
             return Waited(ret, errno)
         result = WaitResult(Tid(ret), WaitStatus(word), self.log.here(), seq)

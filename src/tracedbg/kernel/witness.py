@@ -1,4 +1,4 @@
-"""Looks at threads of ours from outside while they are inside a wait call.
+"""Looks at threads of ours, and of puppets, from outside while they are inside a wait call.
 
 One thread of its own.  A call that lasts more than a millisecond is looked up in /proc until it is seen asleep; from then on its
 context-switch counters tell how often it was woken.  It makes no call on tracees and never touches the threads it watches.
@@ -25,10 +25,11 @@ _NEVER = float("inf")
 class Watched:
     """One call under observation; owned by the witness but for `over`, which the caller sets."""
 
-    __slots__ = ("asleep_at", "call", "in_vain", "lane", "look_at", "over", "pause", "seq", "since", "switches", "tid", "wchan", "woken")
+    __slots__ = ("asleep_at", "call", "in_call", "in_vain", "lane", "look_at", "over", "pause", "seq", "since", "switches", "tid", "wchan",
+                 "woken")  # fmt: skip
 
-    def __init__(self, tid: int, lane: str, seq: int) -> None:
-        self.tid, self.lane, self.seq = tid, lane, seq
+    def __init__(self, tid: int, lane: str, seq: int, in_call: tuple[int, str] | None = None) -> None:
+        self.tid, self.lane, self.seq, self.in_call = tid, lane, seq, in_call
         self.since = time.monotonic()
         self.look_at = self.since + _FIRST_LOOK_S
         self.pause = _FIRST_LOOK_S
@@ -72,10 +73,17 @@ class Witness:
             self._thread.join()
 
     # --- called by the waiting threads ----------------------------------------------------------------------------------------
-    def watch(self, tid: int, lane: str, seq: int) -> None:
-        """The calling thread is about to enter a wait call."""
+    def watch(self, tid: int, lane: str, seq: int, in_call: tuple[int, str] | None = None) -> None:
+        """A thread is about to enter a call that may sleep.
+
+        Args:
+            tid: the thread, of this process or a puppet's.
+            lane: where sightings go.
+            seq: of the call's `CallEntered`.
+            in_call: number and name of the call, where it is no wait call.
+        """
         with self._lock:
-            watched = Watched(tid, lane, seq)
+            watched = Watched(tid, lane, seq, in_call)
             self._watched[tid] = watched
             # No wake-up of the witness for each call of microseconds: only if it would otherwise look too late.
             if self._next_look > watched.look_at + _FIRST_LOOK_S:
@@ -126,7 +134,8 @@ class Witness:
     def _look(self, watched: Watched) -> None:
         watched.look_at = time.monotonic() + watched.pause
         watched.pause = min(watched.pause * 2, _SLOWEST_LOOK_S)
-        sleep = procfs.asleep_in_wait(watched.tid)
+        known = watched.in_call
+        sleep = procfs.asleep_in_wait(watched.tid) if known is None else asleep_in_call(watched.tid, *known)
         if sleep is None or watched.over:
             return
         if sleep.wchan == "0" and time.monotonic() - watched.since < _SETTLE_S:
@@ -145,3 +154,23 @@ class Witness:
             watched.in_vain = watched.woken = sleep.voluntary_switches - watched.switches
             event2 = ThreadWoken(watched.woken, watched.in_vain)
             self._log.publish(event2, lane=watched.lane, tid=watched.tid, source=Source.PROC, of=watched.seq)
+
+
+def asleep_in_call(tid: int, number: int, name: str) -> procfs.WaitSleep | None:
+    """Say whether a thread is asleep in one certain system call now; None if it is not, or cannot be seen to be.
+
+    Args:
+        tid: the thread.
+        number: of the system call.
+        name: of the call, for the answer.
+    """
+    if procfs.state(tid) != "S":
+        return None
+    before, call = procfs.switches(tid), procfs.current_syscall(tid)
+    where = procfs.wchan(tid)
+    if before is None or call is None or call == "running" or call.number != number:
+        return None
+    after = procfs.switches(tid)
+    if after is None or after[0] != before[0] or procfs.state(tid) != "S":
+        return None
+    return procfs.WaitSleep(name, call.args, where, before[0], f"state S, wchan {where}, system call {number} ({name})")

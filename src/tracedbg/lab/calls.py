@@ -1,7 +1,7 @@
-"""System calls that a user can type: how they are read, and how they are made on a thread of ours.
+"""System calls on threads of ours: how they are made, and which of them are.
 
-`read_call` is pure but for the buffers it sets aside; `Typed.here` runs on the thread that is to make the call, `on_tracer` on the
-tracer thread.  A call is made once, as typed, and its answer is the kernel's.
+`here` runs on the thread that is to make the call, `on_tracer` on the tracer thread; what makes a `Typed` is pure but for the buffers
+set aside.  A call is made once, as typed, and its answer is the kernel's.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from tracedbg.eventlog.log import EventLog
 from tracedbg.kernel import raw
-from tracedbg.kernel.ptrace import Ptrace, shown_args
+from tracedbg.kernel.poke import POKE
+from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.wait import WaitDoor, Waited
 from tracedbg.model.errors import BadArgument
 from tracedbg.model.events import CallEntered, CallReturned
-from tracedbg.model.names import PTRACE_REQUESTS, WAITID_TYPES, errno_name, signal_name, wait_options_text
+from tracedbg.model.names import PTRACE_REQUESTS, errno_name
 from tracedbg.tracer import ops
 from tracedbg.tracer.book import Book
 
-from . import forbidden
+from . import forbidden, machine
+from .orders import answer_of, order_of, request_note
+from .typed import PEEKS, Typed
 
 _R = PTRACE_REQUESTS
-_TYPE_NAMES = {number: name for name, number in WAITID_TYPES.items()}
 
-NAMES = ("wait4", "waitid", "ptrace", "kill", "tgkill", "gettid", "getpid", "getppid")
-"""Every call that can be typed."""
+NAMES = ("wait4", "waitid", "waitpid", "ptrace", "kill", "tkill", "tgkill", "gettid", "getpid", "getppid", "getpgid", "getsid",
+         "process_vm_readv", "sched_yield")  # fmt: skip
+"""Every call that a thread of ours can be told to make; `fork` comes on top, which makes a puppet (`lab.puppets`)."""
 
 SIGNAL_REQUESTS = frozenset(_R[f"PTRACE_{name}"] for name in ("CONT", "SINGLESTEP", "SYSCALL", "DETACH", "SYSEMU", "SINGLEBLOCK"))
 """Requests whose data is a signal."""
 OPTION_REQUESTS = frozenset(_R[f"PTRACE_{name}"] for name in ("SETOPTIONS", "SEIZE"))
 """Requests whose data is a set of options."""
 
-_PEEKS = tuple(_R[f"PTRACE_PEEK{what}"] for what in ("TEXT", "DATA", "USER"))
 _BUFFERS = {
     _R["PTRACE_GETREGS"]: "&regs",
     _R["PTRACE_SETREGS"]: "&regs",
@@ -79,99 +79,88 @@ class _Buffers:
 _buffers = _Buffers()
 
 
-class Typed(msgspec.Struct, frozen=True):
-    """One call, ready to be made on any thread.
+def here(call: Typed, log: EventLog, door: WaitDoor) -> CallReturned:
+    """Make a call on the calling thread, which is not the tracer."""
+    if call.name == "ptrace":
+        request, tid, addr, data = call.numbers
+        ret, errno, note = forbidden.ptrace(log, request, tid, addr, data, call.out, _noted(call))
+        return _answer(call, ret, errno, note)
+    return _harmless(call, log, door)
 
-    Args:
-        name: of `NAMES`.
-        numbers: its arguments.
-        out: how the log shows an argument that is a buffer of ours.
-    """
 
-    name: str
-    numbers: tuple[int, ...]
-    out: str = ""
+def _on_tracer(pt: Ptrace, book: Book, call: Typed, door: WaitDoor) -> CallReturned:
+    """The same on the tracer thread; a request goes through the op that keeps the book right."""
+    if call.name == "ptrace":
+        request, tid, addr, data = call.numbers
+        note = _noted(call)
+        ret, errno = ops.raw(pt, book, request, tid, addr, data, call.out, note)
+        return _answer(call, ret, errno, note() if note and ret != -1 else "")
+    if call.waits:
+        return _waited(call, ops.wait_here(pt, book, door, call.name, call.numbers))
+    return _harmless(call, pt.log, door)
 
-    @property
-    def shown(self) -> tuple[str | int, ...]:
-        """Its arguments as the log shows them."""
-        numbers = self.numbers
-        if self.name == "wait4":
-            return numbers[0], wait_options_text(numbers[1])
-        if self.name == "waitid":
-            return _TYPE_NAMES.get(numbers[0], numbers[0]), numbers[1], wait_options_text(numbers[2], waitid=True)
-        if self.name == "ptrace":
-            request, tid, addr, data = numbers
-            peek = request in _PEEKS and not data
-            return shown_args(request, tid, addr, data, "&word" if peek else self.out)
-        if self.name in ("kill", "tgkill"):
-            return (*numbers[:-1], signal_name(numbers[-1]) if numbers[-1] else 0)
-        return numbers
 
-    @property
-    def waits(self) -> bool:
-        """It may sleep until a child changes state."""
-        return self.name in ("wait4", "waitid")
+def _noted(call: Typed) -> Callable[[], str] | None:
+    """What to say of the buffer that a request has filled, once it has; None if there is none."""
+    if not call.out:
+        return None
+    request, _, _, data = call.numbers
+    return lambda: request_note(request, ctypes.string_at(data, 128))
 
-    def here(self, log: EventLog, door: WaitDoor) -> CallReturned:
-        """Make the call on the calling thread, which is not the tracer."""
-        if self.name == "ptrace":
-            request, tid, addr, data = self.numbers
-            return self._answer(*forbidden.ptrace(log, request, tid, addr, data, self.out))
-        return self._harmless(log, door)
 
-    def on_tracer(self, pt: Ptrace, book: Book, door: WaitDoor) -> CallReturned:
-        """Make the call on the tracer thread; a request goes through the op that keeps the book right."""
-        if self.name == "ptrace":
-            request, tid, addr, data = self.numbers
-            return self._answer(*ops.raw(pt, book, request, tid, addr, data, self.out))
-        if self.waits:
-            return self._waited(ops.wait_here(pt, book, door, self.name, self.numbers))
-        return self._harmless(pt.log, door)
+def _harmless(call: Typed, log: EventLog, door: WaitDoor) -> CallReturned:
+    if call.name == "waitid":
+        return _waited(call, door.waitid(*call.numbers))
+    if call.waits:
+        return _waited(call, door.wait4(call.numbers[0], call.numbers[1], name=call.name))
+    entered = log.publish(CallEntered(call.name, call.shown))
+    simple = _SIMPLE.get(call.name)
+    answer = _answer(call, *simple(*call.numbers)) if simple is not None else _ordered(call)
+    log.publish(answer, of=entered)
+    return answer
 
-    def _harmless(self, log: EventLog, door: WaitDoor) -> CallReturned:
-        if self.name == "wait4":
-            return self._waited(door.wait4(self.numbers[0], self.numbers[1]))
-        if self.name == "waitid":
-            return self._waited(door.waitid(*self.numbers))
-        entered = log.publish(CallEntered(self.name, self.shown))
-        ret, errno = _SIMPLE[self.name](*self.numbers)
-        answer = self._answer(ret, errno)
-        log.publish(answer, of=entered)
-        return answer
 
-    def _answer(self, ret: int, errno: int) -> CallReturned:
-        return CallReturned(self.name, self.shown, ret, errno_name(errno) if errno else "")
+def _ordered(call: Typed) -> CallReturned:
+    """Make the call that a puppet would make, with a data area of ours."""
+    order = order_of(call)
+    area = ctypes.create_string_buffer(machine.DATA_SIZE)
+    base = ctypes.addressof(area)
+    data = order.filled(base)
+    ctypes.memmove(base, data, len(data))
+    ret, errno = raw.syscall(order.number, *order.numbers(base))
+    return answer_of(call, -errno if ret == -1 else ret, area.raw)
 
-    def _waited(self, got: Waited) -> CallReturned:
-        errno = errno_name(got.errno) if got.errno else ""
-        status = got.result.status.word if got.result is not None and self.name == "wait4" else None
-        return CallReturned(self.name, self.shown, got.ret, errno, status, got.info)
+
+def _answer(call: Typed, ret: int, errno: int, note: str = "") -> CallReturned:
+    return CallReturned(call.name, call.shown, ret, errno_name(errno) if errno else "", note=note)
+
+
+def _waited(call: Typed, got: Waited) -> CallReturned:
+    errno = errno_name(got.errno) if got.errno else ""
+    status = got.result.status.word if got.result is not None and call.name != "waitid" else None
+    return CallReturned(call.name, call.shown, got.ret, errno, status, got.info)
 
 
 def on_tracer(pt: Ptrace, book: Book, call: Typed, door: WaitDoor, gate: Callable[[], None]) -> CallReturned:
-    """An op: pass the gate, then make the call (see `Typed.on_tracer`)."""
+    """An op: pass the gate, then make the call."""
     gate()
-    return call.on_tracer(pt, book, door)
+    return _on_tracer(pt, book, call, door)
 
 
 def ptrace_call(request: int, tid: int, addr: int, data: int) -> Typed:
     """A ptrace request as typed; where the kernel wants a buffer, one of ours is given.
 
     Raises:
-        BadArgument: the request would write to an address that was typed, or make tracedbg a tracee.
+        BadArgument: the request would write to an address that was typed.
     """
     for number in (addr, data):
         if not _MINE[0] <= number <= _MINE[1]:
             raise BadArgument(f"{number:#x} does not fit into 64 bits", "ptrace takes two words: ADDR and DATA")
-    if request == _R["PTRACE_TRACEME"]:
-        raise BadArgument("PTRACE_TRACEME would make tracedbg itself the tracee of its parent, which does not expect it",
-                          "launch PROGRAM makes a child that asks to be traced")  # fmt: skip
     if request == _R["PTRACE_PEEKSIGINFO"]:
         raise BadArgument("PTRACE_PEEKSIGINFO takes a structure that cannot be typed", "info signals shows what is pending")
     out = _BUFFERS.get(request, "")
-    if (out or request in _PEEKS) and data:
-        raise BadArgument("here DATA is an address in tracedbg's own memory, where the kernel would write",
+    if (out or request in PEEKS) and data:
+        raise BadArgument("here DATA is an address in the caller's own memory, where the kernel would write",
                           "leave DATA away: a buffer is given")  # fmt: skip
     if request == _R["PTRACE_GET_SYSCALL_INFO"]:
         addr = min(addr or _BUFFER_SIZE, _BUFFER_SIZE)
@@ -196,13 +185,45 @@ _SIMPLE: dict[str, Callable[..., tuple[int, int]]] = {
 
 
 def simple_call(name: str, numbers: Sequence[int]) -> Typed:
-    """A call whose arguments are plain numbers: waits, signals, the get family.
+    """A call whose arguments are plain numbers: waits, signals, the get family."""
+    return Typed(name, tuple(numbers))
+
+
+def check_ours(call: Typed) -> None:
+    """Make sure that a thread of tracedbg may make this call.
 
     Raises:
-        BadArgument: a signal that would hit tracedbg itself.
+        BadArgument: it is for puppets only, or would harm tracedbg itself.
     """
-    if name == "kill" and numbers[0] in (-1, 0, -os.getpgrp(), os.getpid()) and numbers[1]:
-        raise BadArgument(f"kill({numbers[0]}, ...) would hit tracedbg itself", "name one process: kill $tracee SIGUSR1")
-    if name == "tgkill" and numbers[0] == os.getpid() and numbers[2]:
-        raise BadArgument("tgkill would hit a thread of tracedbg itself", "name a thread of the program")
-    return Typed(name, tuple(numbers))
+    if call.name not in NAMES:
+        raise BadArgument(f"{call.name} would change tracedbg itself, so only a puppet makes it", f"puppet p1, then: on p1 {call.name} ...")
+    if call.name == "ptrace" and call.numbers[0] == _R["PTRACE_TRACEME"]:
+        raise BadArgument("PTRACE_TRACEME would make tracedbg itself the tracee of its parent, which does not expect it",
+                          "launch PROGRAM makes a child that asks to be traced, and a puppet may ask it")  # fmt: skip
+    if call.name == "wait4" and len(call.numbers) > 2:
+        raise BadArgument("the status would be lost, and the tracer never hear of it", "let a puppet wait for a child of its own")
+
+
+def check_target(call: Typed) -> None:
+    """Make sure that a signal does not hit tracedbg; the poke's signal may, as its handler does nothing.
+
+    Raises:
+        BadArgument: it would.
+    """
+    if call.name not in ("kill", "tkill", "tgkill") or call.numbers[-1] in (0, POKE):
+        return
+    ours = call.numbers[0] in (-1, -os.getpgrp(), os.getpid())
+    ours |= call.name == "tkill" and os.path.exists(f"/proc/self/task/{call.numbers[0]}")
+    if ours:
+        what = f"{call.name}({call.numbers[0]}, ...) would hit tracedbg itself"
+        raise BadArgument(what, f"name one process: {call.name} $tracee SIGUSR1")
+
+
+def check_own_group(call: Typed) -> None:
+    """Make sure that a thread of ours does not signal our own group.
+
+    Raises:
+        BadArgument: it would.
+    """
+    if call.name == "kill" and call.numbers[0] == 0 and call.numbers[1]:
+        raise BadArgument("kill(0, ...) would hit tracedbg itself", "name one process: kill $tracee SIGUSR1")

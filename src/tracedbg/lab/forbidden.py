@@ -7,6 +7,7 @@ kernel's own answer (kernel/ptrace.c, `ptrace_check_attach`: the tracee's parent
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 from tracedbg.eventlog.log import EventLog
 from tracedbg.kernel import raw
@@ -20,7 +21,9 @@ LAW = "law 1"
 _PEEKS = frozenset(PTRACE_REQUESTS[f"PTRACE_PEEK{what}"] for what in ("TEXT", "DATA", "USER"))
 
 
-def ptrace(log: EventLog, request: int, tid: int, addr: int, data: int, out: str = "") -> tuple[int, int]:
+def ptrace(
+    log: EventLog, request: int, tid: int, addr: int, data: int, out: str = "", note: Callable[[], str] | None = None
+) -> tuple[int, int, str]:
     """Make a ptrace request on the calling thread, announced like any other, after an event that says which law it breaks.
 
     Args:
@@ -30,9 +33,10 @@ def ptrace(log: EventLog, request: int, tid: int, addr: int, data: int, out: str
         addr: the third argument as a number.
         data: the fourth; for a PEEK 0, the word read is then the result.
         out: how the log shows `data` when it is a buffer of ours, such as ``&regs``.
+        note: what to say of that buffer when the request has succeeded.
 
     Returns:
-        `(result, errno)`; never raises for an errno.
+        `(result, errno, note)`; never raises for an errno.
     """
     word = ctypes.c_ulong()
     if request in _PEEKS and not data:
@@ -45,5 +49,6 @@ def ptrace(log: EventLog, request: int, tid: int, addr: int, data: int, out: str
     at = log.now()
     if out == "&word" and ret == 0:
         ret = word.value
-    log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else ""), of=entered, at=at)
-    return ret, errno
+    said = note() if note is not None and not errno else ""
+    log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said), of=entered, at=at)
+    return ret, errno, said

@@ -48,6 +48,20 @@ class IdListType(ParamType[tuple[int, ...]]):
         return [Choice(name) for name in context.names(self.kind, prefix)]
 
 
+class SizeType(ParamType[int]):
+    """A number of bytes, with K, M or G behind it for powers of 1024."""
+
+    _units = {"": 0, "K": 10, "M": 20, "G": 30}
+
+    def parse(self, text: str) -> int:
+        """Return the number of bytes."""
+        unit = text[-1:].upper() if text[-1:].upper() in self._units else ""
+        value = number(text.removesuffix(text[-1:]) if unit else text)
+        if value is None or value < 0 or value << self._units[unit] >= 1 << 63:
+            raise self.bad(text)
+        return value << self._units[unit]
+
+
 class WordsType(ParamType[tuple[str, ...]]):
     """All further words, each completed from names of one kind."""
 

@@ -10,8 +10,7 @@ A handler names a kind in its signature, so that the type checker sees the value
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from tracedbg.model import names
 from tracedbg.model.startup import ProgramArgs
@@ -23,7 +22,6 @@ from .paramtypes import (
     NameType,
     NumberType,
     OnOffType,
-    ParamType,
     PathType,
     RegisterType,
     SignalType,
@@ -69,15 +67,6 @@ NO_FORMAT = Format()
 HERE = Location("")
 NO_ARGUMENTS = ProgramArgs()
 """Defaults for handlers, which must not call anything in a signature."""
-
-CALLS: Mapping[str, tuple[ParamType[Any], ...]] = {
-    "wait4": (WAIT_PID, WAIT_OPTIONS),
-    "waitid": (WAITID_TYPE, NUMBER, WAIT_OPTIONS),
-    "ptrace": (REQUEST, PID, NUMBER, NUMBER),
-    "kill": (WAIT_PID, SIGNAL),
-    "tgkill": (PID, PID, SIGNAL),
-}
-"""Arguments of the calls that ``on`` runs most, for completion: a hint, other words are as good."""
 
 # What a handler writes: `Annotated[Count, "how many"]`.
 Count = Annotated[int, COUNT]

@@ -17,7 +17,7 @@ from .paramtypes import Context, ParamType
 from .signature import REQUIRED, Param
 from .table import ActorCall, Command, CommandTable, WhileBusy
 
-_VARIABLE = re.compile(r"(-?)\$([A-Za-z_]\w*)")
+_VARIABLE = re.compile(r"(-?)\$([A-Za-z_]\w*(?:\.\w+)?)")
 _OPTION = re.compile(r"--([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
 
 
@@ -116,7 +116,10 @@ def substituted(text: str, context: Context) -> str:
         return text
     value = context.variable(found[2])
     if value is None:
-        raise NotFound(f"${found[2]} is not set", "$tracee is set by 'run' and 'launch', other names by <name:...> in an 'expect'")
+        raise NotFound(
+            f"${found[2]} is not set",
+            "$tracee is set by 'run' and 'launch', $NAME by 'thread NAME' and 'puppet NAME', other names by <name:...> in an 'expect'",
+        )
     return found[1] + value
 
 

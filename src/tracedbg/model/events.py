@@ -158,7 +158,7 @@ class ChildInfo(msgspec.Struct, frozen=True):
 
 
 class CallReturned(Event, frozen=True, tag="sys.exit"):
-    """It returned (`Record.of` is its `CallEntered`): a value, or -1 and the errno's name."""
+    """It returned (`Record.of` is its `CallEntered`): a value, or -1 and the errno's name; `note` is what it stored, in words."""
 
     name: str
     args: tuple[str | int, ...]
@@ -166,6 +166,16 @@ class CallReturned(Event, frozen=True, tag="sys.exit"):
     errno: str = ""
     status: int | None = None
     info: ChildInfo | None = None
+    note: str = ""
+    detail: ClassVar[Detail] = Detail.CALLS
+
+
+class SignalTaken(Event, frozen=True, tag="signal"):
+    """A handler of a puppet has run: the signal, the ``si_code`` of its siginfo, and who sent it (0 where nobody did)."""
+
+    signal: int
+    code: int
+    sender: int = 0
     detail: ClassVar[Detail] = Detail.CALLS
 
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from tracedbg.model import events as ev
+from tracedbg.model.callnames import si_code_text
 from tracedbg.model.names import CLD_NAMES, EVENT_NAMES, errno_text, signal_name
 from tracedbg.model.text import Shown, quoted, visible
 from tracedbg.model.waitstatus import StatusKind, WaitStatus
 
-WAIT_CALLS: Final = ("wait4", "waitid")
+WAIT_CALLS: Final = ("wait4", "waitid", "waitpid")
 """The calls that may sleep: they have a line when they are entered, too."""
+
+_LAST_CALLS: Final = ("exit", "exit_group")
 
 _E = TypeVar("_E", bound=ev.Event)
 _Line = Callable[[ev.Record, Any], Shown | None]
@@ -91,8 +94,10 @@ def _result(event: ev.CallReturned) -> str:
         return f"{event.ret} {status_text(event.status)} status {event.status:#x}"
     if event.info is not None:
         return f"{event.ret} {_info(event.info)}"
-    peeked = event.name == "ptrace" and str(event.args[0]).startswith("PTRACE_PEEK")
-    return hex(event.ret & 0xFFFFFFFFFFFFFFFF) if peeked else str(event.ret)
+    if event.name in _LAST_CALLS:
+        return "?"  # it does not return; its thread was seen dead
+    big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and str(event.args[0]).startswith("PTRACE_PEEK"))
+    return " ".join([hex(event.ret & 0xFFFFFFFFFFFFFFFF) if big else str(event.ret), *([event.note] if event.note else [])])
 
 
 def _info(info: ev.ChildInfo) -> str:
@@ -106,6 +111,12 @@ def _info(info: ev.ChildInfo) -> str:
             event = info.status >> 8 & 0xFF
             value += " " + EVENT_NAMES.get(event, f"event {event}") if event else ""
     return f"{CLD_NAMES.get(info.code, info.code)} pid {info.pid} si_status {value}"
+
+
+@_kind(ev.SignalTaken)
+def _signal_taken(event: ev.SignalTaken) -> Shown:
+    sender = f" from {event.sender}" if event.sender else ""
+    return visible(f"signal {signal_name(event.signal)} {si_code_text(event.signal, event.code)}{sender}")
 
 
 @_kind(ev.LoopBegan)

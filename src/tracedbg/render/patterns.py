@@ -24,7 +24,7 @@ _WORD = re.compile(r'(?:[^\s(),"]|"(?:\\.|[^"\\])*+(?:"|\\?$))+', re.DOTALL)
 # In a pattern /regex/ is one word too, although it may hold ( ) and commas.
 _REGEX = re.compile(r"/((?:\\.|[^/\\\s])+)/(?=[\s(),]|$)")
 _CAPTURE = re.compile(r"<(?:([A-Za-z_]\w*):)?([^<>]+)>")
-_NAME = re.compile(r"\$([A-Za-z_]\w*)")
+_NAME = re.compile(r"\$([A-Za-z_]\w*(?:\.\w+)?)")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)s")
 _BAR = re.compile(r"\|(?![^<]*>)")
 

@@ -19,6 +19,7 @@ from tracedbg.kernel.poke import PokeHandler
 from tracedbg.kernel.wait import WaitDoor
 from tracedbg.kernel.witness import Witness
 from tracedbg.lab.bench import Bench
+from tracedbg.lab.puppets import Puppets
 from tracedbg.model.errors import BadArgument, InternalError, NotNow, TracedbgError
 from tracedbg.model.events import Detail, Note, SessionEnded, SessionStarted, Warned
 from tracedbg.model.ids import Role
@@ -61,8 +62,9 @@ class Session:
         self.tracer = Tracer(self.log, self.door, self.waiters, self._broken)
         self.door.hand_over = self.tracer.report
         self.bench = Bench(self.log, self.door)
-        self.actors = Actors(self.log, self.door, self.tracer, self.waiters, self.bench)
-        self.kernel = KernelWitness(self.log, self.pid, self._lanes, self._traced)
+        self.puppets = Puppets(self.log, self.witness, self._named)
+        self.actors = Actors(self.log, self.door, self.tracer, self.waiters, self.bench, self.puppets)
+        self.kernel = KernelWitness(self.log, self.pid, self.actors.names, self.actors.tid, self._traced)
         self.terminal = ProgramTerminal(self.log)
         self.program = Program(self.tracer, self.waiters, self.terminal, self.settings, env)
         # Command thread.
@@ -115,6 +117,7 @@ class Session:
         self.kernel.sweep()
         self.witness.start()
         self.tracer.start_thread()
+        self.variables |= {"tracedbg": str(self.pid), "tracer": str(self.tracer.tid)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -126,6 +129,7 @@ class Session:
             return
         self._closed = True
         self.quitting = True
+        self.puppets.kill()
         self.bench.close()
         self.tracer.seat.kick()
         self.tracer.seat.welcome()
@@ -133,6 +137,8 @@ class Session:
             self._let_all_go()
         self.waiters.close()
         self.tracer.close()
+        # Only now: a tracee in its exit event ignores SIGKILL until its tracer has let it go, or has ended.
+        self.puppets.close()
         self.terminal.close()
         self.program.places.close()
         self.kernel.close()
@@ -158,6 +164,10 @@ class Session:
             except (TracedbgError, TimeoutError) as error:
                 if not isinstance(error, NotNow):
                     self.log.publish(Warned(f"process {inferior.pid} could not be ended in order: {error}"))
+
+    def _named(self, name: str, tid: int) -> None:
+        """A thread or puppet has its number: lines may speak of it as `$name`; any thread."""
+        self.variables[name] = str(tid)
 
     def _broken(self, error: BaseException) -> None:
         """The tracer's loop failed (tracer thread): a defect of ours, everything else is ended by `close`."""
@@ -195,7 +205,7 @@ class Session:
     @property
     def waits(self) -> bool:
         """A command waits for something that may take for ever: the program, or a wait that somebody typed; any thread."""
-        return self.program.busy or self.program.moves.under_way or self.tracer.seat.inside or self.bench.waited_for
+        return self.program.busy or self.program.moves.under_way or self.tracer.seat.inside or self.bench.waited_for or self.puppets.awaited
 
     def interrupt(self, *, gently: bool = False) -> str:
         """Stop what is going on; any thread, never blocks for long.
@@ -209,6 +219,8 @@ class Session:
         """
         if self.bench.kick_foreground():
             return "the call that was waited for was ended"
+        if self.puppets.give_up():
+            return "the puppet's answer was not waited for any longer"
         if self._give_up():
             return "the expectation was given up"
         if not (self.program.moves.under_way or self.program.busy):
@@ -244,6 +256,7 @@ class Session:
         seat.kick()
         seat.welcome()
         self.bench.kick_foreground()
+        self.puppets.give_up()
         self._give_up()
         # Not asked of the view: a plan that has just begun is on the desk already and not yet in the view.
         if self.program.pid:
@@ -276,11 +289,6 @@ class Session:
     def thread_tid(self, name: str) -> int | None:
         """The tid of a thread of ours by its lane's name; any thread."""
         return self.actors.tid(name)
-
-    def _lanes(self) -> dict[int, str]:
-        """The actors' names by tid; any thread."""
-        found = {self.actors.tid(name): name for name in self.actors.names()}
-        return {tid: name for tid, name in found.items() if tid is not None}
 
     def _traced(self) -> list[int]:
         """Every task that the tracer traces; any thread."""

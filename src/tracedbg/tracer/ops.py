@@ -5,6 +5,8 @@ Each takes the right and the book first, so that no other thread can call it; `T
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tracedbg.kernel import procfs
 from tracedbg.kernel.memory import Memory
 from tracedbg.kernel.ptrace import Ptrace
@@ -229,13 +231,19 @@ def handle_signals(
 
 
 # --- what a user types on the tracer ------------------------------------------------------------------------------------------
-def raw(pt: Ptrace, book: Book, request: int, tid: int, addr: int, data: int, out: str = "") -> tuple[int, int]:
-    """Any request, as typed; the book follows what it did.  `out` is how the log shows `data` when it is a buffer of ours.
+def raw(
+    pt: Ptrace, book: Book, request: int, tid: int, addr: int, data: int, out: str = "", note: Callable[[], str] | None = None
+) -> tuple[int, int]:
+    """Any request, as typed; the book follows what it did.
+
+    Args:
+        out: how the log shows `data` when it is a buffer of ours.
+        note: what to say of that buffer when the request has succeeded.
 
     Returns:
         `(result, errno)`: the kernel's answer is the answer, not an error of ours.
     """
-    ret, errno = pt.raw(request, tid, addr, data, out)
+    ret, errno = pt.raw(request, tid, addr, data, out, note)
     if ret == -1 and errno:
         return ret, errno
     tracee = book.tracee(tid)
@@ -278,4 +286,4 @@ def _attached(pt: Ptrace, book: Book, tid: int, *, seized: bool, options: int) -
 def wait_here(pt: Ptrace, book: Book, door: WaitDoor, call: str, args: tuple[int, ...]) -> Waited:
     """A wait that a user typed on the tracer thread: it sleeps here, and nothing else is served, until it returns or is poked."""
     pt.here()
-    return door.wait4(args[0], args[1]) if call == "wait4" else door.waitid(args[0], args[1], args[2])
+    return door.waitid(args[0], args[1], args[2]) if call == "waitid" else door.wait4(args[0], args[1], name=call)

@@ -1,0 +1,332 @@
+"""Calls as a puppet makes them: numbers, and bytes for what an argument points at; and what came back, in words.
+
+Pure, any thread.  An order names places in the data area of a puppet's slot, whose address only the sender knows; nothing here asks
+the kernel.  Source of the structures: the manual page of each call, siginfo in sigaction(2).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from tracedbg.model.callnames import CALL_NUMBERS, PRCTLS_THAT_STORE, SIGACTIONS, si_code_text, sigset_text
+from tracedbg.model.events import CallReturned, ChildInfo
+from tracedbg.model.names import PTRACE_REQUESTS, errno_name, signal_name
+from tracedbg.model.text import quoted
+
+from . import machine
+from .typed import PEEKS, Typed
+
+_R = PTRACE_REQUESTS
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An address in the data area of whoever makes the call."""
+
+    offset: int
+
+
+class Code(msgspec.Struct, frozen=True):
+    """An address in a puppet's own program."""
+
+    label: str
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A call without its addresses.
+
+    Args:
+        number: of the system call, `machine.FUNCTION` for a function of the puppet's own.
+        args: up to six.
+        data: what the data area holds at first; zeros behind it.
+        pointers: where in the data area the addresses of other places are to be written.
+    """
+
+    number: int
+    args: tuple[int | Place | Code, ...] = ()
+    data: bytes = b""
+    pointers: tuple[tuple[int, Place | Code], ...] = ()
+
+    def numbers(self, base: int) -> list[int]:
+        """Six argument words, for a data area at `base`."""
+        words = [self._word(arg, base) & 0xFFFFFFFFFFFFFFFF for arg in self.args]
+        return words + [0] * (6 - len(words))
+
+    def filled(self, base: int) -> bytes:
+        """The data area's first bytes, for a data area at `base`."""
+        data = bytearray(self.data)
+        for at, pointer in self.pointers:
+            data[at : at + 8] = self._word(pointer, base).to_bytes(8, "little")
+        return bytes(data)
+
+    @staticmethod
+    def _word(arg: int | Place | Code, base: int) -> int:
+        if isinstance(arg, Place):
+            return base + arg.offset
+        return machine.address(arg.label) if isinstance(arg, Code) else arg
+
+
+START = Place(0)
+_ROOM = machine.DATA_SIZE
+
+
+def order_of(call: Typed) -> Order:
+    """The order for a call that was typed."""
+    make = _MAKERS.get(call.name)
+    if make is not None:
+        return make(call)
+    if call.name == "syscall":
+        return Order(call.numbers[0], call.numbers[1:])
+    if call.name in machine_functions:
+        return Order(machine.FUNCTION, (Code(call.name),))
+    return Order(CALL_NUMBERS[call.name], call.numbers)
+
+
+machine_functions = ("spin", "trap")
+"""What a puppet can be told to do that is no system call."""
+
+
+# --- what an argument points at -----------------------------------------------------------------------------------------------
+def _wait4(call: Typed) -> Order:
+    pid, options, *bad = call.numbers
+    return Order(61, (pid, bad[0] if bad else START, options, 0))
+
+
+def _waitid(call: Typed) -> Order:
+    return Order(247, (call.numbers[0], call.numbers[1], START, call.numbers[2], 0))
+
+
+def _ptrace(call: Typed) -> Order:
+    request, tid, addr, data = call.numbers
+    if request in PEEKS and not data:
+        return Order(101, (request, tid, addr, START))
+    if not call.out:
+        return Order(101, (request, tid, addr, data))
+    if call.out == "&iov":
+        # A struct iovec in front of the room that it describes; the kernel shortens its length.
+        return Order(101, (request, tid, addr, START), struct.pack("<QQ", 0, _ROOM - 16), ((0, Place(16)),))
+    size = min(addr, _ROOM) if request == _R["PTRACE_GET_SYSCALL_INFO"] else addr
+    return Order(101, (request, tid, size, START))
+
+
+def _execve(call: Typed) -> Order:
+    # argv is the words from the second one on, each with its zero byte, behind the table that points at them.
+    path, *argv = call.texts
+    table = 8 * (len(argv) + 1)
+    data, pointers = bytearray(table), []
+    for index, word in enumerate(argv):
+        pointers.append((8 * index, Place(len(data))))
+        data += word + b"\0"
+    where = Place(len(data))
+    data += path + b"\0"
+    # An empty environment: eight zero bytes, the end of argv's table.
+    return Order(59, (where, START, Place(table - 8)), bytes(data), tuple(pointers))
+
+
+def _clone(call: Typed) -> Order:
+    # clone(flags, stack, parent_tid, child_tid, tls); the stack is filled in by whoever knows the new task's slot.
+    return Order(56, (call.numbers[0], 0, 0, 0, 0))
+
+
+def _sigaction(call: Typed) -> Order:
+    signal, action, flags = call.numbers
+    siginfo, restorer = 0x4, 0x04000000  # SA_SIGINFO, SA_RESTORER (arch/x86/include/uapi/asm/signal.h)
+    pointers: tuple[tuple[int, Place | Code], ...] = ((16, Code("restorer")),)
+    handler = action
+    if action == SIGACTIONS["handler"]:
+        handler, flags, pointers = 0, flags | siginfo, ((0, Code("handler")), *pointers)
+    # struct kernel_sigaction: handler, flags, restorer, mask.
+    return Order(13, (signal, START, 0, 8), struct.pack("<QQQQ", handler, flags | restorer, 0, 0), pointers)
+
+
+def _mask(number: int) -> Callable[[Typed], Order]:
+    """A call whose only pointer is a set of signals, at the end of `numbers`."""
+
+    def make(call: Typed) -> Order:
+        *first, mask = call.numbers
+        rest: tuple[int, ...] = (0, 8) if first else (8,)
+        return Order(number, (*first, START, *rest), struct.pack("<Q", mask))
+
+    return make
+
+
+def _sigpending(call: Typed) -> Order:
+    return Order(127, (START, 8))
+
+
+def _sigtimedwait(call: Typed) -> Order:
+    mask, ms = call.numbers
+    data = struct.pack("<Qqq", mask, ms // 1000, ms % 1000 * 1_000_000)
+    return Order(128, (START, Place(64), Place(8) if ms >= 0 else 0, 8), data)
+
+
+def _sigqueueinfo(call: Typed) -> Order:
+    # A process may send others only codes below 0 that are not SI_TKILL (kernel/signal.c, do_rt_sigqueueinfo).
+    *whom, signal, value = call.numbers
+    data = struct.pack("<iii4xiiq", signal, 0, -1, 0, 0, value)
+    return Order(CALL_NUMBERS[call.name], (*whom, signal, START), data)
+
+
+def _nanosleep(call: Typed) -> Order:
+    (ms,) = call.numbers
+    return Order(35, (START, 0), struct.pack("<qq", ms // 1000, ms % 1000 * 1_000_000))
+
+
+def _prctl(call: Typed) -> Order:
+    option, *args = call.numbers
+    if call.texts:
+        return Order(157, (option, START), call.texts[0] + b"\0")
+    return Order(157, (option, START) if option in PRCTLS_THAT_STORE else (option, *args))
+
+
+def _mmap(call: Typed) -> Order:
+    length, flags = call.numbers
+    read_write = 3
+    return Order(9, (0, length, read_write, flags, -1, 0))
+
+
+def _setrlimit(call: Typed) -> Order:
+    what, value = call.numbers
+    return Order(160, (what, START), struct.pack("<QQ", value, value))
+
+
+def _process_vm(number: int) -> Callable[[Typed], Order]:
+    def make(call: Typed) -> Order:
+        pid, address, length = call.numbers
+        # local iovec, remote iovec, bytes
+        text = call.texts[0] if call.texts else b""
+        data = struct.pack("<QQQQ", 0, length, address, length) + text
+        return Order(number, (pid, START, 1, Place(16), 1, 0), data, ((0, Place(32)),))
+
+    return make
+
+
+def _open(call: Typed) -> Order:
+    return Order(2, (START, call.numbers[0], 0o600), call.texts[0] + b"\0")
+
+
+def _read(call: Typed) -> Order:
+    fd, length, *offset = call.numbers
+    return Order(CALL_NUMBERS[call.name], (fd, START, length, *offset))
+
+
+def _write(call: Typed) -> Order:
+    fd, *offset = call.numbers
+    return Order(CALL_NUMBERS[call.name], (fd, START, len(call.texts[0]), *offset), call.texts[0])
+
+
+def _pipe2(call: Typed) -> Order:
+    return Order(293, (START, call.numbers[0]))
+
+
+def _poll(call: Typed) -> Order:
+    fd, ms = call.numbers
+    return Order(7, (START, 1, ms), struct.pack("<ihh", fd, 1, 0))
+
+
+_MAKERS: Mapping[str, Callable[[Typed], Order]] = {
+    "wait4": _wait4,
+    "waitid": _waitid,
+    "ptrace": _ptrace,
+    "execve": _execve,
+    "clone": _clone,
+    "sigaction": _sigaction,
+    "sigprocmask": _mask(14),
+    "sigsuspend": _mask(130),
+    "sigpending": _sigpending,
+    "sigtimedwait": _sigtimedwait,
+    "sigqueueinfo": _sigqueueinfo,
+    "tgsigqueueinfo": _sigqueueinfo,
+    "nanosleep": _nanosleep,
+    "prctl": _prctl,
+    "mmap": _mmap,
+    "setrlimit": _setrlimit,
+    "process_vm_readv": _process_vm(310),
+    "process_vm_writev": _process_vm(311),
+    "open": _open,
+    "read": _read,
+    "pread": _read,
+    "write": _write,
+    "pwrite": _write,
+    "pipe2": _pipe2,
+    "poll": _poll,
+}
+
+
+# --- what came back -----------------------------------------------------------------------------------------------------------
+def answer_of(call: Typed, result: int, data: bytes) -> CallReturned:
+    """What a call returned.
+
+    Args:
+        call: as typed.
+        result: what the system call left in its register: -1 to -4095 are errnos.
+        data: the data area afterwards.
+    """
+    if -4096 < result < 0:
+        return CallReturned(call.name, call.shown, -1, errno_name(-result))
+    if call.name == "wait4" and result > 0 and len(call.numbers) == 2:
+        return CallReturned(call.name, call.shown, result, status=int.from_bytes(data[:4], "little"))
+    if call.name == "waitid":
+        code, pid, status = struct.unpack_from("<8xi4xi4xi", data)
+        return CallReturned(call.name, call.shown, result, info=ChildInfo(code, pid, status) if pid else None)
+    if call.name == "ptrace" and call.numbers[0] in PEEKS and not call.numbers[3]:
+        result = int.from_bytes(data[:8], "little", signed=True)
+    return CallReturned(call.name, call.shown, result, note=_note(call, result, data))
+
+
+def _note(call: Typed, result: int, data: bytes) -> str:
+    name = call.name
+    if name == "ptrace":
+        return request_note(call.numbers[0], data)
+    if name == "sigtimedwait":
+        return siginfo_text(data[64:])
+    if name == "sigpending":
+        return sigset_text(int.from_bytes(data[:8], "little"))
+    if name in ("read", "pread"):
+        return _bytes_text(data[:result])
+    if name == "process_vm_readv":
+        return _bytes_text(data[32 : 32 + result])
+    if name == "pipe2":
+        return "read {} write {}".format(*struct.unpack_from("<ii", data))
+    if name == "poll" and result:
+        return "revents " + hex(struct.unpack_from("<6xH", data)[0])
+    if name == "prctl" and call.numbers[0] in PRCTLS_THAT_STORE:
+        return f"value {int.from_bytes(data[:4], 'little')}"
+    return ""
+
+
+def request_note(request: int, data: bytes) -> str:
+    """What a ptrace request has stored, where a word or two say it.
+
+    Args:
+        request: its number.
+        data: the buffer after the request.
+    """
+    if request == _R["PTRACE_GETSIGINFO"]:
+        return siginfo_text(data)
+    if request == _R["PTRACE_GETEVENTMSG"]:
+        return f"message {int.from_bytes(data[:8], 'little')}"
+    if request == _R["PTRACE_GETSIGMASK"]:
+        return sigset_text(int.from_bytes(data[:8], "little"))
+    return ""
+
+
+def siginfo_text(data: bytes) -> str:
+    """The facts of a siginfo: ``SIGCHLD CLD_STOPPED from 4242 si_code 0x5``, ``SIGTRAP si_code 0x8005``.
+
+    Args:
+        data: 20 bytes at least.
+    """
+    signal, code, sender = struct.unpack_from("<i4xi4xi", data)
+    named = si_code_text(signal, code)
+    words = [signal_name(signal)] if named.startswith("0x") else [signal_name(signal), named]
+    if code <= 0 or named.startswith("CLD_"):  # else a kernel's signal: another member of the union, an address for example
+        words.append(f"from {sender}")
+    return " ".join([*words, f"si_code {code:#x}"])
+
+
+def _bytes_text(data: bytes) -> str:
+    """Memory as a number if it fits into a word, else as quoted text."""
+    return hex(int.from_bytes(data, "little")) if len(data) in (1, 2, 4, 8) else str(quoted(data))
