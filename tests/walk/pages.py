@@ -8,9 +8,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tracedbg.commands.runner import Runner
+from tracedbg.commands.table import all_commands
 from tracedbg.kernel import procfs
+from tracedbg.session.session import Session
 from tracedbg.walk.commandline import main
 from tracedbg.walk.keeper import Keeper, Played
+from tracedbg.walk.moments import Failure, Lack
+from tracedbg.walk.player import Player
 from tracedbg.walk.reading import parse
 
 HERE = Path(__file__).parent
@@ -27,10 +32,26 @@ def page(*steps: str, front: str = "", intro: str = "") -> str:
     return (f"---\n{front}\n---\n" if front else "") + "# Title\n\n" + intro + "".join(steps)
 
 
-def play(text: str, *, go_on: bool = False, until: str = "", without: tuple[str, ...] = ()) -> Played:
-    """Play a page by a keeper of its own."""
+def kept(text: str, *, go_on: bool = False, until: str = "", without: tuple[str, ...] = ()) -> Played:
+    """Play a page by a keeper of its own: compiled, in a process of its own."""
     with Keeper(without) as keeper:
         return keeper.play(parse(text, "x.md"), go_on=go_on, until=until)
+
+
+def play(text: str, *, go_on: bool = False, until: str = "", lacks: tuple[str, ...] = ()) -> Player:
+    """Play a page in this process, which is quicker: its results."""
+    missing = {name: Lack(name, "it is missing", "get it") for name in lacks}
+    with Session() as session:
+        session.view.on = False
+        player = Player(parse(text, "x.md"), session, Runner(session, all_commands()), missing, go_on=go_on, until=until)
+        for _moment in player.play():
+            pass
+    return player
+
+
+def failures(player: Player) -> list[Failure]:
+    """All of them, in order."""
+    return [failure for result in player.results for failure in result.failures]
 
 
 def command(name: str, *args: str | Path) -> tuple[int, list[str]]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli import ENVIRONMENT, SOURCE
 from tests.cli import command as command_line
-from tests.walk.pages import EXAMPLES, command, marked, page, play, step
+from tests.walk.pages import EXAMPLES, command, kept, marked, page, step
 from tracedbg.kernel import procfs
 from tracedbg.walk.keeper import Keeper
 from tracedbg.walk.reading import parse, read
@@ -84,86 +84,6 @@ def test_an_expectation_that_is_not_met(tmp_path: Path) -> None:
     assert re.fullmatch(rf"{re.escape(str(wrong))}: 1 passed, 1 failed, \d+\.\d s", lines[0])
 
 
-def test_an_event_that_was_not_to_come() -> None:
-    (result,) = play(page(step("on repl getpid", "expect not repl getpid"))).steps
-    assert result.outcome == "failed"
-    (failure,) = result.failures
-    assert (failure.line, failure.asked) == (7, "expect not repl getpid")
-    assert failure.told[0] == "  seen after 0.0 s, and it was not to come:"
-    assert re.fullmatch(r"    repl  getpid\(\) = \d+", failure.told[1])
-
-
-def test_nothing_happened() -> None:
-    (failure,) = play(page(step("expect w1 x within 0.1s"))).failures
-    assert failure.told == ("  waited 0.1 s; nothing has happened since the block began",)
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("on w9 getpid", "there is no thread w9"),
-        ("expect w1 = $nobody", r"\$nobody is not set"),
-        ("launch /nonexistent", "/nonexistent"),
-    ],
-)
-def test_a_command_that_fails(line: str, told: str) -> None:
-    (failure,) = play(page(step("on repl getpid", line))).failures
-    assert (failure.line, failure.asked) == (7, line)
-    assert re.search(told, failure.told[0])
-    assert failure.told[0].startswith("  ")
-
-
-def test_the_window_is_the_whole_block_and_each_event_meets_one_line() -> None:
-    """At the prompt a command after an expectation begins a new window; in a block it does not."""
-    lines = ("on repl getpid", "expect repl getpid", "on repl gettid", "on repl getpid", "expect repl gettid", "expect repl getpid")
-    assert play(page(step(*lines))).steps[0].outcome == "passed"
-    first = play(page(step("on repl getpid", "on repl gettid", "expect repl gettid", "on repl getppid", "expect repl getpid"))).steps[0]
-    assert first.outcome == "passed", "an event from before an expectation still counts"
-    again = play(page(step("on repl getpid", "expect repl getpid", "expect repl getpid within 0.1s"))).failures[0]
-    assert "(it has met another line)" in again.told[1]
-    split = play(page(step("on repl getpid"), step("expect repl getpid within 0.1s", name="Next")), go_on=True)
-    assert [result.outcome for result in split.steps] == ["passed", "failed"], "the next block has a window of its own"
-
-
-PREDICT = "**Predict:** what?\n\n- `{}` - a\n- `{}` - b\n- neither\n\n"
-
-
-@pytest.mark.parametrize(
-    ("choices", "told"),
-    [
-        (("= 1", "= 2"), "  no choice matches the event that decides:"),
-        (("getppid =", "getppid = <pid>"), "  2 choices match the event that decides:"),
-    ],
-)
-def test_a_prediction_that_the_kernel_does_not_decide_fails(choices: tuple[str, str], told: str) -> None:
-    played = play(page(step("on repl getppid", "expect repl getppid", above=PREDICT.format(*choices)), step("on repl getpid", name="Next")))
-    (failure,) = played.failures
-    assert (failure.line, failure.asked, failure.told[0]) == (5, "**Predict:**", told)
-    assert re.fullmatch(r"    repl  getppid\(\) = \d+", failure.told[1])
-    assert [line.removesuffix("  (matches)") for line in failure.told[3:]] == [f"    {choice}" for choice in choices] + ["    (no pattern)"]
-    assert played.not_run == ("next",)
-
-
-def test_a_prediction_is_about_the_first_expectation() -> None:
-    block = step(
-        "on repl getppid", "on repl gettid", "expect repl gettid", "expect repl getppid", above=PREDICT.format("getppid", "gettid")
-    )
-    assert play(page(block)).steps[0].judged[0].right == 1
-
-
-def test_going_on_after_a_failure() -> None:
-    text = page(
-        step("on repl getpid", "expect repl getpid = 1 within 0.1s", name="One"),
-        step("on repl getpid", "expect repl getpid", name="Two"),
-        step("expect repl nothing within 0.1s", name="Three"),
-    )
-    played = play(text, go_on=True)
-    assert [(result.slug, result.outcome) for result in played.steps] == [("one", "failed"), ("two", "passed"), ("three", "failed")]
-    assert [(failure.line, failure.after) for failure in played.failures] == [(7, 0), (20, 7)]
-    assert played.not_run == ()
-    assert play(text).not_run == ("two", "three")
-
-
 # --- C programs ---------------------------------------------------------------------------------------------------------------
 C = "```c tracee={name}{flags}\n{code}\n```\n\n"
 
@@ -179,13 +99,13 @@ def test_programs_are_compiled_before_and_found_in_the_working_directory() -> No
         step("thread w1", "launch ./seven", *rest, "expect w1 wait4 = $tracee exited 7", name="Seven"),
         step("launch ./two", *rest, "expect w1 wait4 = $tracee exited 2", name="Two"),
     ]
-    played = play(page(*steps, intro=intro))
+    played = kept(page(*steps, intro=intro))
     assert [result.outcome for result in played.steps] == ["passed", "passed"], played.failures
 
 
 @pytest.mark.needs("cc")
 def test_a_program_that_cannot_be_compiled() -> None:
-    played = play(page(step("thread w1", name="Step"), intro=C.format(name="bad", flags="", code="int main(void)\n{ return x; }")))
+    played = kept(page(step("thread w1", name="Step"), intro=C.format(name="bad", flags="", code="int main(void)\n{ return x; }")))
     (failure,) = played.failures
     assert (failure.line, failure.asked) == (3, "```c tracee=bad")
     assert any(re.match(r"  x\.md:5:10: error: .*x.*", line) for line in failure.told), failure.told
@@ -208,12 +128,11 @@ def test_a_missing_need_of_the_page_skips_it_all(tmp_path: Path) -> None:
 
 def test_a_missing_need_of_a_block_skips_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.md"
-    optional = step("on repl getpid", "expect repl getpid = 1", name="Two", info=" needs=smp", above=PREDICT.format("= 1", "= 2"))
+    optional = step("on repl getpid", "expect repl getpid = 1", name="Two", info=" needs=smp")
     path.write_text(page(step("on repl getpid", "expect repl getpid", name="One"), optional))
     status, lines = command("test", "--without", "smp", path)
     assert (status, lines[-1]) == (0, "1 passed, 0 failed, 1 skipped"), lines
-    assert f"  {path}:18: skipped; needs smp: it was asked to be taken for missing; leave --without smp away" in lines
-    assert not any("Predict" in line for line in lines)
+    assert f"  {path}:12: skipped; needs smp: it was asked to be taken for missing; leave --without smp away" in lines
 
 
 def test_a_need_that_does_not_exist(tmp_path: Path) -> None:
@@ -266,7 +185,7 @@ SLEEPER = C.format(
 def test_a_line_that_waits_for_ever_ends_with_the_time_limit() -> None:
     text = page(step(*LAUNCH, "on w1 wait4 -1 __WALL"), front="timeout: 1")
     began = time.monotonic()
-    played = play(text)
+    played = kept(text)
     assert time.monotonic() - began < 8
     (failure,) = played.failures
     assert (failure.line, failure.asked) == (12, "on w1 wait4 -1 __WALL")
