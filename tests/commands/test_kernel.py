@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import pytest
 
 from tests.commands.console import FAMILIES, Console, console, until
 from tracedbg.commands import kernel_
+from tracedbg.eventlog.sinks import CallbackSink
 from tracedbg.kernel import procfs, tracefs
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import NotHere, NotNow
-from tracedbg.model.events import KernelStack, KernelWoke
+from tracedbg.model.events import KernelStack, KernelWoke, Record
 from tracedbg.model.ids import Source
 
 pytestmark = pytest.mark.needs("ptrace")
@@ -166,18 +168,23 @@ def test_calls_and_the_life_of_a_task_are_told_with_the_kernels_times(lab: Conso
 @pytest.mark.needs("tracefs")
 def test_a_task_that_is_attached_is_followed_from_before_the_attach(lab: Console) -> None:
     lab.do("kernel on")
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as target:
+    code = "import sys; print('ready', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
         try:
+            assert target.stdout is not None
+            assert target.stdout.readline() == b"ready\n"
+            until(lambda: procfs.state(target.pid) == "S", "the target is asleep in its read")
             lab.script(f"""
                 on tracer ptrace PTRACE_SEIZE {target.pid}
                 on tracer ptrace PTRACE_INTERRUPT {target.pid}
                 on tracer wait4 {target.pid} __WALL
+                expect kernel woke {target.pid} in tracer
+                expect kernel signal SIGCHLD to <tid> ignored in {target.pid} process named tracer
                 expect kernel off-cpu {target.pid} state t
-                expect kernel woke tracer|{target.pid} in tracer|{target.pid}
                 on tracer ptrace PTRACE_DETACH {target.pid}
             """)
         finally:
-            target.communicate()
+            target.kill()  # it may still be stopped
 
 
 @pytest.mark.slow
@@ -252,3 +259,38 @@ def test_without_the_means_one_line_says_what_to_do(lab: Console, monkeypatch: p
     assert "mount -t tracefs" in line
     lab.do("thread w1")  # nothing else is different
     assert "w1" in lab.session.actors.names()
+
+
+@pytest.mark.slow
+@pytest.mark.needs("tracefs")
+def test_counted_loops_are_not_spelled_out_by_the_kernel_either(lab: Console) -> None:
+    lab.script("file /bin/true\nstarti\nkernel on\nstepi 500")
+    lab.do("expect kernel note: the kernel's trace goes on")
+    during = [text for record, text in lab.records() if record.lane == "kernel"]
+    assert "note: the kernel's trace pauses while the calls of loop stepi 500 are counted" in during
+    assert len(during) < 400, "500 steps are 500 stops"
+    lab.do("continue")
+    lab.do("expect kernel exit <pid> last-thread")
+
+
+@pytest.mark.long
+@pytest.mark.needs("tracefs")
+def test_what_the_kernel_tells_is_in_the_log_within_a_moment(lab: Console) -> None:
+    """The reader is woken at the first event: what matters to `expect` is that the delay is far below its patience."""
+    delays: list[int] = []
+
+    def arrived(record: Record) -> None:
+        if record.source is Source.TRACEFS:
+            delays.append(time.monotonic_ns() - began - record.t)
+
+    began = time.monotonic_ns() - lab.session.log.now()
+    sink = CallbackSink(arrived)
+    lab.session.log.attach(sink)
+    lab.do("kernel on")
+    for _ in range(50):
+        lab.script("launch /bin/true\non tracer wait4 $tracee __WALL\non tracer ptrace PTRACE_CONT $tracee\non tracer wait4 $tracee __WALL")
+    lab.do("kernel off")
+    delays.sort()
+    assert len(delays) > 500
+    assert min(delays) > -2_000_000, "the clocks of the trace and of the log are one"
+    assert delays[len(delays) // 2] < 100_000_000, f"median {delays[len(delays) // 2] / 1e6:.1f} ms"

@@ -127,7 +127,8 @@ def test_an_absolute_time_keeps_the_upper_bits_of_the_page():
 def teller(names: dict[int, str] | None = None) -> Teller:
     formats = {each.ident: each for each in map(read_format, (WAKING, EXEC, LEAVE, SIGNAL, STACKS))}
     symbols = KernelSymbols(b"ffffffff81000000 T ptrace_stop\nffffffff81000100 t try_to_wake_up\nffffffff81000200 T __traceiter_x\n")
-    made = Teller(formats, lambda: names or {}, symbols)
+    known = {name: tid for tid, name in (names or {}).items()}
+    made = Teller(formats, lambda: tuple(known), known.get, symbols)
     made.refresh()
     return made
 

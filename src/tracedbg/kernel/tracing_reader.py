@@ -7,13 +7,14 @@ eventfd.  Times are the kernel's own: the trace clock `mono` is the clock of the
 from __future__ import annotations
 
 import os
+import queue
 import select
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.model.events import KernelLost, KernelStack, KernelWoke, LaneClosed, LaneOpened, Warned
+from tracedbg.model.events import KernelLost, KernelStack, KernelWoke, LaneClosed, LaneOpened, Note, Warned
 from tracedbg.model.ids import Role, Source
 
 from . import raw
@@ -47,6 +48,9 @@ class TraceReader:
         self._size, self._data_at = page
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="kernelwitness", daemon=True)
+        self._notes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        # Set by `close`.
+        self._ending = False
         # Written by the thread, read by any.
         self.read = self.told = self.lost = 0
         self.failed = ""
@@ -58,8 +62,14 @@ class TraceReader:
         """Begin to read."""
         self._thread.start()
 
+    def note(self, text: str) -> None:
+        """Have a remark put into the log, on this lane and behind what was read; any thread, under the log's lock, too."""
+        self._notes.put(text)
+        os.eventfd_write(self._wake, 1)
+
     def close(self) -> None:
         """Read what is there, end the thread, close the pipes.  Recording must have been switched off before, or it may not end."""
+        self._ending = True
         os.eventfd_write(self._wake, 1)
         if self._thread.is_alive():
             self._thread.join()
@@ -86,10 +96,13 @@ class TraceReader:
             poll.register(fd, select.POLLIN)
         ending = False
         while not ending:
-            ready = {fd for fd, _ in poll.poll()}
-            ending = self._wake in ready
+            if self._wake in {fd for fd, _ in poll.poll()}:
+                os.eventfd_read(self._wake)
+            ending = self._ending  # before the last look
             while self._round():
                 pass
+            while not self._notes.empty():
+                self._log.publish(Note(self._notes.get()), lane=LANE, tid=0)
 
     def _round(self) -> bool:
         """Read each processor's pages once, put the events in order, tell them; False when nothing was there."""

@@ -7,7 +7,8 @@ one would imply is not made up, and what is left out is left out whole (the thre
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from tracedbg.model.events import Event, KernelSignal, KernelStack, KernelTold, KernelWoke
 from tracedbg.model.names import CLD_NAMES, WAITID_TYPES, errno_name, signal_name, wait_options_text
@@ -34,8 +35,10 @@ POINTS = (
 STACK = "ftrace/kernel_stack"
 """The record that a stacktrace trigger writes behind the event that pulled it."""
 
+_NAMES_S = 0.02
 _TRACING = ("__traceiter_", "trace_event_", "do_trace_event_")
 _IN_INTERRUPT = 0x08 | 0x10  # as in tracing_filter
+_PF_KTHREAD = 0x00200000  # include/linux/sched.h
 _RESULTS = ("delivered", "ignored", "already-pending", "overflow", "information-lost")
 """TRACE_SIGNAL_DELIVERED and so on (include/trace/events/signal.h)."""
 _CODES = {0: "SI_USER", 0x80: "SI_KERNEL", -1: "SI_QUEUE", -2: "SI_TIMER", -3: "SI_MESGQ", -4: "SI_ASYNCIO", -5: "SI_SIGIO", -6: "SI_TKILL"}
@@ -52,13 +55,20 @@ class Teller:
 
     Args:
         formats: of the tracepoints, by number.
-        names: the lanes of threads and puppets, by tid.
+        names: the lanes of threads and puppets.
+        tid_of: the number of one of them.
         symbols: for stacks.
     """
 
-    def __init__(self, formats: Mapping[int, Format], names: Callable[[], Mapping[int, str]], symbols: KernelSymbols) -> None:
+    def __init__(
+        self,
+        formats: Mapping[int, Format],
+        names: Callable[[], Sequence[str]],
+        tid_of: Callable[[str], int | None],
+        symbols: KernelSymbols,
+    ) -> None:
         # Set once.
-        self._formats, self._names, self._symbols = formats, names, symbols
+        self._formats, self._names, self._tid_of, self._symbols = formats, names, tid_of, symbols
         self._pid = os.getpid()
         self._handlers: dict[str, Callable[[Format, bytes, int], Event | None]] = {
             "sched_waking": self._waking,
@@ -80,15 +90,23 @@ class Teller:
         }
         # The reader's.
         self._lanes: dict[int, str] = {}
+        self._seen_names: Sequence[str] = ()
+        self._look_again = 0.0
         self._ours: set[int] = set()
         self._others: set[int] = set()
+        self._workers: set[int] = set()
         self.noise = False
         """A wake-up among our own threads came through: the kernel's filters do not know all of them yet."""
 
     # --- who is who -----------------------------------------------------------------------------------------------------------
     def refresh(self) -> None:
         """Learn the lanes' names as they are now; names of threads that have ended stay known."""
-        self._lanes.update(self._names())
+        names = self._names()
+        # A name can also be given anew, to another thread: that is looked for more seldom.
+        if names == self._seen_names and time.monotonic() < self._look_again:
+            return
+        self._seen_names, self._look_again = names, time.monotonic() + _NAMES_S
+        self._lanes.update({tid: name for name in names if (tid := self._tid_of(name)) is not None})
 
     def ours(self) -> set[int]:
         """The threads of this process as they are now; from now on these count as ours."""
@@ -108,6 +126,15 @@ class Teller:
             self._ours.add(tid)
             return True
         return False
+
+    def _is_worker(self, tid: int) -> bool:
+        """Whether a task is a thread of the kernel itself."""
+        if tid in self._workers:
+            return True
+        if tid in self._others or tid in self._ours or not (procfs.task_flags(tid) or 0) & _PF_KTHREAD:
+            return False
+        self._workers.add(tid)
+        return True
 
     def _who(self, tid: int) -> str:
         return self._lanes.get(tid) or str(tid)
@@ -138,6 +165,8 @@ class Teller:
             return None
         if woken not in self._lanes and woken not in self._others:
             return None  # a worker of the kernel, or a thread of ours that no lane shows
+        if self._mine(woken) and self._is_worker(by):
+            return None  # the end of a read of ours, of a grace period that we waited for: nobody's doing
         return KernelWoke(self._who(woken), self._who(by), form.number(data, "target_cpu"))
 
     def _stack(self, form: Format, data: bytes, _by: int) -> Event | None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from tracedbg.eventlog.log import EventLog
 from tracedbg.kernel import needs, procfs, tracefs, tracing_filter
-from tracedbg.kernel.tracing_reader import TraceReader
+from tracedbg.kernel.tracing_reader import LANE, TraceReader
 from tracedbg.kernel.tracing_ring import Format, read_format
 from tracedbg.kernel.tracing_symbols import KernelSymbols, kernel_symbols
 from tracedbg.kernel.tracing_words import POINTS, STACK, Teller
 from tracedbg.model.errors import Failed, NotHere, NotNow
-from tracedbg.model.events import CallEntered, Detail, Note, Record, Warned
+from tracedbg.model.events import CallEntered, Detail, LoopBegan, LoopDone, Note, Record, Warned
 
 _ATTACHING = ("PTRACE_ATTACH", "PTRACE_SEIZE")
 _WAKING, _SWITCH = "events/sched/sched_waking", "events/sched/sched_switch"
@@ -57,23 +57,31 @@ class KernelWitness:
     Args:
         log: where the kernel's words go.
         pid: of this process.
-        names: the lanes of our threads and of puppets, by tid; asked on the reader's thread.
+        names: the lanes of our threads and of puppets; asked on the reader's thread, as is
+        tid_of: the number of one of them.
         tracees: the tasks that are traced now.
     """
 
     detail = Detail.CALLS
     """As a reader of the log: calls are announced from this level on."""
 
-    def __init__(self, log: EventLog, pid: int, names: Callable[[], Mapping[int, str]], tracees: Callable[[], Iterable[int]]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        pid: int,
+        names: Callable[[], Sequence[str]],
+        tid_of: Callable[[str], int | None],
+        tracees: Callable[[], Iterable[int]],
+    ) -> None:
         # Set once.
-        self._log, self._pid, self._names, self._tracees = log, pid, names, tracees
+        self._log, self._pid, self._names, self._tid_of, self._tracees = log, pid, names, tid_of, tracees
         # One at a time switches: commands that run at once have a thread of their own.
         self._switching = threading.RLock()
         # Under that lock, replaced whole; read by any thread.
         self._instance: tracefs.Instance | None = None
         self._reader: TraceReader | None = None
         self._teller: Teller | None = None
-        self._tasks_fd = -1
+        self._tasks_fd = self._switch_fd = -1
         self._stack = False
         self._absent: tuple[str, ...] = ()
 
@@ -133,13 +141,14 @@ class KernelWitness:
             instance.write("buffer_percent", "0")
         instance.write("options/event-fork", "1")
         formats, points = self._formats(instance)
-        teller = Teller(formats, self._names, symbols)
+        teller = Teller(formats, self._names, self._tid_of, symbols)
         layout = read_format(_text(f"{instance.root}/events/header_page")).fields["data"]
         page = layout.offset + layout.size, layout.offset
         reader = TraceReader(self._log, instance.open_pipes(), page, teller, lambda: _write_filters(instance, teller))
         self._instance, self._reader, self._teller, self._stack = instance, reader, teller, stack
         reader.start()
         self._tasks_fd = os.open(f"{instance.path}/set_event_pid", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._switch_fd = os.open(f"{instance.path}/tracing_on", os.O_WRONLY | os.O_CLOEXEC)
         self._log.attach(self)
         self._follow_all(instance, teller)
         ours = _write_filters(instance, teller)
@@ -199,15 +208,16 @@ class KernelWitness:
 
     def _take_down(self, instance: tracefs.Instance) -> None:
         self._log.detach(self)
-        reader, tasks_fd = self._reader, self._tasks_fd
+        reader, fds = self._reader, (self._tasks_fd, self._switch_fd)
         self._instance = self._reader = self._teller = None
-        self._tasks_fd = -1
+        self._tasks_fd = self._switch_fd = -1
         try:
             instance.write("tracing_on", "0")
             if reader is not None:
                 reader.close()
-            if tasks_fd >= 0:
-                os.close(tasks_fd)
+            for fd in fds:
+                if fd >= 0:
+                    os.close(fd)
             instance.remove()
         except OSError as error:
             self._log.publish(Warned(f"the trace instance {instance.path} could not be removed: {error.strerror}"))
@@ -228,17 +238,25 @@ class KernelWitness:
 
     # --- as a reader of the log -----------------------------------------------------------------------------------------------
     def take(self, record: Record) -> None:
-        """A thread of ours is about to attach to a task: it is traced from before that call on.
+        """Act on what a thread of ours is about to do: attach to a task, or make calls that are counted.
 
-        Calls are announced by the calling thread before it makes them, so nothing of the first stop is missed.
+        Calls are announced by the calling thread before it makes them, so nothing of a first stop is missed.  A counted loop makes
+        nine events a step: recorded, a hundred thousand steps would fill the log and make the loop four times slower.
         """
-        event = record.event
-        if not (isinstance(event, CallEntered) and event.name == "ptrace" and event.args[0] in _ATTACHING):
+        event, reader = record.event, self._reader
+        if reader is None or record.lane == LANE:
             return
-        teller, tid = self._teller, event.args[1]
-        if teller is not None and isinstance(tid, int) and tid > 0:
-            teller.follow(tid)
-            os.write(self._tasks_fd, b"%d\n" % tid)
+        if isinstance(event, CallEntered) and event.name == "ptrace" and event.args[0] in _ATTACHING:
+            tid = event.args[1]
+            if self._teller is not None and isinstance(tid, int) and tid > 0:
+                self._teller.follow(tid)
+                os.write(self._tasks_fd, b"%d\n" % tid)
+        elif isinstance(event, LoopBegan):
+            os.write(self._switch_fd, b"0")
+            reader.note(f"the kernel's trace pauses while the calls of loop {event.name} are counted")
+        elif isinstance(event, LoopDone):
+            os.write(self._switch_fd, b"1")
+            reader.note("the kernel's trace goes on")
 
 
 def _write_filters(instance: tracefs.Instance, teller: Teller) -> set[int]:
