@@ -10,6 +10,7 @@ import pytest
 
 from tests.programs import build, line_of
 from tests.session.driver import Driver, ended, exit_code, hit, state, symbol, tail, threads, until, worker
+from tracedbg.model.events import Warned
 from tracedbg.model.stops import Born, Interrupted, SignalDelivery, StepDone, ThreadEnded
 from tracedbg.model.views import TraceeState
 
@@ -287,6 +288,19 @@ def test_step_over_a_call_that_makes_a_thread(debugger: Driver, count: int) -> N
     assert len(view.tracees) == 2
     assert [tracee.stop for tracee in view.tracees if tracee.tid != pid] == [Born()]
     assert exit_code(debugger.cont()) == 0
+
+
+def test_child_that_uses_the_memory_of_the_program(debugger: Driver) -> None:
+    """Clone with CLONE_VM: a byte in the parent's memory is one in the child's, which nobody traces."""
+    debugger.file(worker())
+    debugger.break_("marked")
+    debugger.handle(signal.SIGUSR1, stop=True)
+    assert hit(debugger.run("share")) == (1,)
+    stopped = debugger.cont()
+    assert isinstance(stopped.report.stop, SignalDelivery), stopped
+    assert any(isinstance(record.event, Warned) and "uses the program's memory" in record.event.text for record in debugger.log.since(0))
+    assert hit(debugger.cont()) == (1,)
+    assert exit_code(debugger.cont()) == 0, "the child ran into a byte of ours"
 
 
 # --- exec -------------------------------------------------------------------------------------------------------------------------

@@ -152,6 +152,12 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static int shares(void *unused)
+{
+    (void)unused;
+    return intact() && marked(2) == 3 ? 11 : 12;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
@@ -291,6 +297,15 @@ int main(int argc, char **argv)
         marked(1);
         printf("raw %s %s\n", name, result < 0 ? "failed" : "went well");
         return result == 11 || strlen(name) > 5 || !strcmp(name, "exec") ? 0 : 3;
+    } else if (!strcmp(mode, "share")) {                /* a child process in our memory, which is no thread */
+        static char stack[65536] __attribute__((aligned(16)));
+        marked(0);
+        pid_t child = clone(shares, stack + sizeof stack, CLONE_VM | SIGCHLD, 0);
+        int status = wait_for(child);
+        handle(SIGUSR1);
+        raise(SIGUSR1);
+        marked(1);
+        return status == 11 ? 0 : 1;
     } else if (!strcmp(mode, "state")) {                /* what a program inherits */
         sigset_t mask;
         char directory[4096];

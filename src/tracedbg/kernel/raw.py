@@ -12,8 +12,8 @@ import os
 from ctypes import get_errno, set_errno
 
 NUMBERS: dict[str, dict[str, int]] = {
-    "x86_64": {"ptrace": 101, "wait4": 61, "waitid": 247, "tgkill": 234},
-    "aarch64": {"ptrace": 117, "wait4": 260, "waitid": 95, "tgkill": 131},
+    "x86_64": {"ptrace": 101, "wait4": 61, "waitid": 247, "tgkill": 234, "kcmp": 312},
+    "aarch64": {"ptrace": 117, "wait4": 260, "waitid": 95, "tgkill": 131, "kcmp": 272},
 }
 """System call numbers by CPU: another CPU is another row."""
 

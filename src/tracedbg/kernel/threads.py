@@ -11,6 +11,9 @@ from tracedbg.model.names import errno_name, signal_name
 
 from . import raw
 
+_KCMP_VM = 1
+"""linux/kcmp.h"""
+
 
 def name_here(name: str) -> None:
     """Give the calling thread its name in the kernel too (15 bytes of it), so that ps, gdb and /proc tell the log's story.
@@ -18,6 +21,14 @@ def name_here(name: str) -> None:
     Source: prctl(2) PR_SET_NAME.
     """
     raw.set_thread_name(name)
+
+
+def same_memory(one: int, other: int) -> bool:
+    """Whether two tasks run in one address space; False where that cannot be known (no kcmp in this kernel, or one is gone).
+
+    Source: kcmp(2) KCMP_VM, which needs the rights to trace both.
+    """
+    return raw.syscall(raw.SYS["kcmp"], one, other, _KCMP_VM, 0, 0) == (0, 0)
 
 
 def tgkill(log: EventLog, tgid: int, tid: int, signal: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from tracedbg.kernel import procfs, threads
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.model.errors import TraceeGone
-from tracedbg.model.events import TraceeBorn
+from tracedbg.model.events import TraceeBorn, Warned
 from tracedbg.model.ids import Tid
 from tracedbg.model.names import PTRACE_OPTIONS
 from tracedbg.model.stops import (
@@ -51,7 +51,11 @@ def full_options(inferior: Inferior) -> int:
 
 
 def manage(pt: Ptrace, inferior: Inferior) -> None:
-    """Set all options on every stopped thread that lacks them; threads born later inherit them."""
+    """Before a resumption: set all options on every stopped thread that lacks them (threads born later inherit them)."""
+    if inferior.sharers:
+        inferior.sharers = {child for child in inferior.sharers if threads.same_memory(inferior.pid, child)}
+        if not inferior.sharers:
+            plant_all(pt, inferior)
     wanted = full_options(inferior)
     if inferior.options != wanted:
         for tracee in inferior.tracees.values():
@@ -197,11 +201,15 @@ def meet(pt: Ptrace, book: Book, inferior: Inferior, parent: Tracee, stop: NewTa
         return thread
     child = Tid(stop.tid)
     pt.log.publish(TraceeBorn(int(child), stop.how), lane="tracee", tid=int(child))
-    shares_memory = stop.how == "vfork"
+    shares_memory = stop.how == "vfork" or threads.same_memory(parent.tid, child)
     if shares_memory:
         # The child runs in its parent's memory until it execs or exits: our bytes must not be in its way.
-        parent.in_vfork = True
         lift_all(pt, inferior)
+        parent.in_vfork = stop.how == "vfork"
+        if not parent.in_vfork:  # clone with CLONE_VM, which announces no end of the sharing
+            inferior.sharers.add(child)
+            text = f"process {child} uses the program's memory: breakpoints are out of it until that process has ended"
+            pt.log.publish(Warned(f"{text} and the program is resumed once more"))
     let_go(pt, book, inferior, child, stop.how, heal=not shares_memory)
     return None
 

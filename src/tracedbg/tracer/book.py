@@ -99,6 +99,8 @@ class Inferior:
         self.exec_seen = not launched
         self.options = 0
         self.interrupt_asked = False
+        # Processes of their own that use its memory (clone with CLONE_VM): as long as there is one, no byte is planted.
+        self.sharers: set[Tid] = set()
         # Plan that runs it at present; the engine keeps it here.
         self.plan: object | None = None
         self._numbers = 0

@@ -64,8 +64,8 @@ def unwant(pt: Ptrace, inferior: Inferior, address: int, user: int) -> None:
 
 
 def plant(pt: Ptrace, inferior: Inferior, site: Site) -> None:
-    """Write the trap over the program's byte."""
-    if not site.planted:
+    """Write the trap over the program's byte, unless another process would run into it."""
+    if not site.planted and not inferior.sharers:
         pt.here()
         memory = inferior.open_memory()
         memory.write(site.address, TRAP)
