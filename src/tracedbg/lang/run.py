@@ -123,6 +123,13 @@ def substituted(text: str, context: Context) -> str:
     return found[1] + value
 
 
+def _filled(text: str, context: Context) -> str:
+    """`substituted`, and variables inside a word too: ``/proc/$p1/mem``."""
+    if _VARIABLE.fullmatch(text) or "$" not in text:
+        return substituted(text, context)
+    return _VARIABLE.sub(lambda found: substituted(found[0], context), text)
+
+
 def _names(line: Line) -> list[str]:
     """The words that may name a command: up to the first quoted one."""
     names = [line.verb]
@@ -143,7 +150,7 @@ def _for_actor(table: CommandTable, context: Context, line: Line) -> Call:
         raise UnknownCommand(f"'{line.verb}' cannot be addressed to {', '.join(actors)}", "write it without 'on'")
     if line.suffix is not None:
         raise BadSyntax(f"a call takes no /{line.suffix}", "write the arguments as words", column=line.verb_start)
-    words = tuple(word.text if word.quoted else substituted(word.text, context) for word in line.words)
+    words = tuple(word.text if word.quoted else _filled(word.text, context) for word in line.words)
     return Call(line, call, (actors, line.verb, words, line.background), {})
 
 

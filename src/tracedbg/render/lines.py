@@ -94,6 +94,8 @@ def _result(event: ev.CallReturned) -> str:
         return f"{event.ret} {status_text(event.status)} status {event.status:#x}"
     if event.info is not None:
         return f"{event.ret} {_info(event.info)}"
+    if event.name == "waitid":
+        return f"{event.ret} empty"  # it succeeded and stored zeros: there are children, and none has anything to tell (waitid(2))
     if event.name in _LAST_CALLS:
         return "?"  # it does not return; its thread was seen dead
     big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and str(event.args[0]).startswith("PTRACE_PEEK"))
