@@ -186,7 +186,7 @@ def test_a_line_that_waits_for_ever_ends_with_the_time_limit() -> None:
     text = page(step(*LAUNCH, "on w1 wait4 -1 __WALL"), front="timeout: 1")
     began = time.monotonic()
     played = kept(text)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     (failure,) = played.failures
     assert (failure.line, failure.asked) == (12, "on w1 wait4 -1 __WALL")
     assert failure.told[0].startswith("  the time limit of 1 s is over; a line that may wait longer ends with &")
@@ -231,9 +231,12 @@ def _kill_player_when(name: str, count: int) -> None:
 def test_an_interrupt_ends_what_plays(tmp_path: Path) -> None:
     path = tmp_path / "x.md"
     path.write_text(page(step("thread w1", "launch ./sleeper", "on w1 wait4 -1 __WALL", "on w1 wait4 -1 __WALL"), intro=SLEEPER))
+    folder = tmp_path / "folders"
+    folder.mkdir()
+    environment = {**ENVIRONMENT, "TMPDIR": str(folder)}
     for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         process = subprocess.Popen(
-            command_line("test", str(path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+            command_line("test", str(path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
         )
         token = f"TRACEDBG_PLAY={process.pid}-"
         _until(lambda token=token: any(procfs.comm(pid) == "sleeper" for pid in marked(token)))
@@ -241,6 +244,7 @@ def test_an_interrupt_ends_what_plays(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=20)
         assert process.returncode == status, (out, err)
         _until(lambda token=token: not list(marked(token)))
+    assert not list(folder.iterdir()), "working directories are removed, by the player if the runner was killed"
 
 
 def _until(fact: object) -> None:

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracedbg.walk.document import Block, Details, Prediction, Problem, Prose, Rules, TraceeSource, WrongFile
-from tracedbg.walk.reading import parse, read, slug_of
+from tracedbg.walk.pieces import slug_of
+from tracedbg.walk.reading import parse, read
 
 HERE = Path(__file__).parent
 EXAMPLES = [HERE / "10-whose-tracee.md", HERE / "11-one-stop.md"]

@@ -38,15 +38,17 @@ _STATUS = "exit status: 0 all passed or skipped, 1 something failed, 2 a file is
 
 def _test(argv: Sequence[str]) -> int:
     from . import testing
+    from .shipped import find
 
     parser = _parser("test", "Play walkthroughs as tests: no questions, no pauses.", _STATUS)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a walkthrough")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a walkthrough, or the name of a lesson that ships")
     parser.add_argument("--without", action="append", default=[], metavar="NEED", help="pretend that a capability is missing")
     parser.add_argument("--strict", action="store_true", help="a skip is a failure")
     parser.add_argument("-k", "--step", default="", metavar="SLUG", help="play up to this step and report it alone")
     parser.add_argument("--go-on", action="store_true", help="play on after a failure")
     given = parser.parse_args(argv)
-    return testing.run_tests(given.files, sys.stdout, without=given.without, strict=given.strict, step=given.step, go_on=given.go_on)
+    files = [str(find(name)) for name in given.files]
+    return testing.run_tests(files, sys.stdout, without=given.without, strict=given.strict, step=given.step, go_on=given.go_on)
 
 
 def _lint(argv: Sequence[str]) -> int:

@@ -157,7 +157,7 @@ class _Play:
         self._keeper, self._document, self._folder = keeper, document, folder
         self._token = keeper.token()
         environment = {**os.environ, _VARIABLE: self._token}
-        self._job = worker.Job(document, lacks, environment, go_on, until, document.timeout)
+        self._job = worker.Job(document, lacks, environment, folder, go_on, until, document.timeout)
         self._deadline = time.monotonic() + document.timeout + _GRACE_S
         self._steps: list[StepResult] = []
         self._at = 0

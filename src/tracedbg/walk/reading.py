@@ -30,6 +30,7 @@ from .document import (
     WrongFile,
 )
 from .frontmatter import check_needs, front_matter
+from .pieces import Piece, lead, pieces_of, plain_text, slug_of
 
 _DETAILS = re.compile(r"<details>\s*<summary>([^<>\n]+)</summary>\s*")
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -77,46 +78,6 @@ def parse(text: str, path: str) -> Document:
     return document
 
 
-class _Piece:
-    """One construct at the top level: its tokens, and the lines that it takes (0-based, end excluded)."""
-
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self.tokens, self.first = tokens, tokens[0]
-        self.begin, self.end = self.first.map or (0, 0)
-
-    @property
-    def kind(self) -> str:
-        return self.first.type
-
-    @property
-    def inline(self) -> Token | None:
-        return next((token for token in self.tokens if token.type == "inline"), None)
-
-
-def _pieces(tokens: Sequence[Token]) -> list[_Piece]:
-    found: list[_Piece] = []
-    begin = 0
-    for place, token in enumerate(tokens):
-        if token.level == 0 and token.nesting <= 0:
-            found.append(_Piece(tokens[begin : place + 1]))
-            begin = place + 1
-    return found
-
-
-def plain_text(inline: Token | None) -> str:
-    """The words of a heading, without marks."""
-    children = inline.children or [] if inline is not None else []
-    return "".join(
-        child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else "" for child in children
-    )
-
-
-def slug_of(title: str) -> str:
-    """The anchor that code hosts make of a heading: lower case, punctuation gone, blanks as dashes."""
-    kept = "".join(char for char in title.lower().strip() if char.isalnum() or char in " -_")
-    return kept.replace(" ", "-")
-
-
 class _Reader:
     """Walks over the top level of one page."""
 
@@ -134,7 +95,7 @@ class _Reader:
         front = front_matter(self.lines, self.problems)
         body = "\n".join([""] * front.ends + self.lines[front.ends :])
         tokens = MarkdownIt("commonmark").parse(body)
-        pieces = _pieces(tokens)
+        pieces = pieces_of(tokens)
         place = 0
         while place < len(pieces):
             place = self._piece(pieces, place)
@@ -170,7 +131,7 @@ class _Reader:
         return max(self.lines[line].find(text), 0) + 1 if line < len(self.lines) else 1
 
     # --- one piece ------------------------------------------------------------------------------------------------------------
-    def _piece(self, pieces: Sequence[_Piece], place: int) -> int:
+    def _piece(self, pieces: Sequence[Piece], place: int) -> int:
         """Take in the piece at `place`; where the next one is."""
         piece = pieces[place]
         if piece.kind == "html_block":
@@ -180,15 +141,15 @@ class _Reader:
             self._heading(piece)
         elif piece.kind == "fence":
             self._fence(piece)
-        elif piece.kind == "paragraph_open" and (word := _lead(piece.inline)) in ("Predict", "Predict:", "Prediction:"):
+        elif piece.kind == "paragraph_open" and (word := lead(piece.inline)) in ("Predict", "Predict:", "Prediction:"):
             return self._prediction(pieces, place, word)
-        elif piece.kind == "paragraph_open" and (word := _lead(piece.inline)) in ("Rule", "Rule:", "Rules", "Rules:"):
+        elif piece.kind == "paragraph_open" and (word := lead(piece.inline)) in ("Rule", "Rule:", "Rules", "Rules:"):
             self._rules(piece, word)
         else:
             self._prose(piece.begin, piece.end)
         return place + 1
 
-    def _no_html(self, piece: _Piece) -> None:
+    def _no_html(self, piece: Piece) -> None:
         for token in piece.tokens:
             begin = (token.map or (piece.begin, 0))[0]
             if token.type == "html_block":
@@ -204,7 +165,7 @@ class _Reader:
         first = content.strip().split("\n")[0]
         self._problem(line, self._column(line, first), f"raw HTML: {first[:40]}", "write Markdown; only <details> is special")
 
-    def _heading(self, piece: _Piece) -> None:
+    def _heading(self, piece: Piece) -> None:
         title = plain_text(piece.inline).strip()
         if piece.first.tag == "h1":
             if self.title is not None:
@@ -227,7 +188,7 @@ class _Reader:
         self.steps.append((title, slug, piece.begin + 1, []))
 
     # --- blocks ---------------------------------------------------------------------------------------------------------------
-    def _fence(self, piece: _Piece) -> None:
+    def _fence(self, piece: Piece) -> None:
         token = piece.first
         words = token.info.split()
         name = words[0] if words else ""
@@ -246,7 +207,7 @@ class _Reader:
         else:
             self._block(piece, options)
 
-    def _block(self, piece: _Piece, options: Sequence[tuple[str, int]]) -> None:
+    def _block(self, piece: Piece, options: Sequence[tuple[str, int]]) -> None:
         needs: list[str] = []
         for word, column in options:
             key, _, value = word.partition("=")
@@ -267,7 +228,7 @@ class _Reader:
             self._problem(piece.begin, 1, "a block outside of a step", "put a ## heading above it")
         self._parts.append(Block(piece.begin + 1, piece.first.content.rstrip("\n"), tuple(lines), tuple(needs)))
 
-    def _tracee(self, piece: _Piece, options: Sequence[tuple[str, int]]) -> None:
+    def _tracee(self, piece: Piece, options: Sequence[tuple[str, int]]) -> None:
         name, flags = "", []
         for word, column in options:
             key, _, value = word.partition("=")
@@ -288,7 +249,7 @@ class _Reader:
         self._parts.append(TraceeSource(piece.begin + 1, name, tuple(flags), piece.first.content))
 
     # --- paragraphs with a meaning --------------------------------------------------------------------------------------------
-    def _rules(self, piece: _Piece, word: str) -> None:
+    def _rules(self, piece: Piece, word: str) -> None:
         inline = piece.inline
         assert inline is not None, "a paragraph has an inline token"
         todo = "write **Rule** `id`: statement"
@@ -315,7 +276,7 @@ class _Reader:
             self._problem(piece.begin, 1, "a rule outside of a step", "put it below the ## heading of the step that shows it")
         self._parts.append(Rules(piece.begin + 1, tuple(ids), statement, self._source(piece.begin, piece.end)))
 
-    def _prediction(self, pieces: Sequence[_Piece], place: int, word: str) -> int:
+    def _prediction(self, pieces: Sequence[Piece], place: int, word: str) -> int:
         piece = pieces[place]
         inline = piece.inline
         assert inline is not None, "a paragraph has an inline token"
@@ -332,7 +293,7 @@ class _Reader:
         self._parts.append(Prediction(piece.begin + 1, question, self._choices(following)))
         return place + 2
 
-    def _choices(self, piece: _Piece) -> tuple[Choice, ...]:
+    def _choices(self, piece: Piece) -> tuple[Choice, ...]:
         found: list[Choice] = []
         item: list[Token] = []
         for token in piece.tokens[1:-1]:
@@ -359,7 +320,7 @@ class _Reader:
         return Choice(first.content, reason.strip().lstrip("-\u2013\u2014:").strip(), line + 1)
 
     # --- details --------------------------------------------------------------------------------------------------------------
-    def _details(self, pieces: Sequence[_Piece], place: int) -> int:
+    def _details(self, pieces: Sequence[Piece], place: int) -> int:
         piece = pieces[place]
         content = piece.first.content
         found = _DETAILS.fullmatch(content)
@@ -384,7 +345,7 @@ class _Reader:
         self._problem(piece.begin, 1, "<details> without its end", "write </details> on a line of its own, after a blank line")
         return place + 1
 
-    def _close_details(self, piece: _Piece, inside: Sequence[_Piece], summary: str, end: int) -> None:
+    def _close_details(self, piece: Piece, inside: Sequence[Piece], summary: str, end: int) -> None:
         for each in inside:
             self._no_html(each)
             words = each.first.info.split()
@@ -392,8 +353,8 @@ class _Reader:
                 self._problem(each.begin, 1, "a hidden block", "what is run stands outside of <details>")
             if each.kind == "heading_open" and each.first.tag in ("h1", "h2"):
                 self._problem(each.begin, 1, "a step inside <details>", "use ### there, or close <details> before")
-            if each.kind == "paragraph_open" and _lead(each.inline) in ("Predict:", "Rule"):
-                self._problem(each.begin, 1, f"**{_lead(each.inline)}** inside <details>", "it has its meaning only outside")
+            if each.kind == "paragraph_open" and lead(each.inline) in ("Predict:", "Rule"):
+                self._problem(each.begin, 1, f"**{lead(each.inline)}** inside <details>", "it has its meaning only outside")
         if not inside:
             self._problem(piece.begin, 1, "an empty <details>", "write the explanation between blank lines")
         begin = inside[0].begin if inside else end
@@ -411,10 +372,3 @@ class _Reader:
                     self._problem(part.line - 1, 1, "nothing in this step shows the rule", todo)
                 if isinstance(part, Prediction):
                     self.problems += check_prediction(part, step.block_after(place))
-
-
-def _lead(inline: Token | None) -> str:
-    """The bold words with which a paragraph begins."""
-    children = [child for child in (inline.children or []) if child.type != "text" or child.content] if inline is not None else []
-    bold = len(children) > 2 and children[0].type == "strong_open" and children[2].type == "strong_close"
-    return children[1].content.strip() if bold else ""

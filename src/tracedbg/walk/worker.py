@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import shutil
 import threading
 
 import msgspec
@@ -34,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
         document: the page; its programs are in the working directory.
         lacks: what is missing here.
         environment: for the programs of the lesson.
+        folder: the private working directory; the runner removes it, and the player if the runner has gone.
         go_on: see `Player`.
         until: see `Player`.
         seconds: time limit.
@@ -42,6 +44,7 @@ class Job(msgspec.Struct, frozen=True):
     document: Document
     lacks: dict[str, Lack]
     environment: dict[str, str]
+    folder: str
     go_on: bool = False
     until: str = ""
     seconds: float = 60.0
@@ -83,6 +86,8 @@ class Leash:
         self._player, self._fd, self._seconds = player, fd, seconds
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._over = threading.Event()
+        self.broken = False
+        """The runner has gone."""
         self._thread = threading.Thread(target=self._watch, name="leash", daemon=True)
         self._thread.start()
 
@@ -98,6 +103,7 @@ class Leash:
         if self._wake in ready:
             return
         late = f"the time limit of {self._seconds:g} s is over; a line that may wait longer ends with &"
+        self.broken = bool(ready)
         why = "the runner has gone" if ready else late
         self._player.end(why)
         while not self._over.wait(_AGAIN_S):
@@ -128,8 +134,11 @@ def _line(fd: int) -> bytes:
 def _play(job: Job, leash: int, results: int) -> None:
     def tell(message: Message) -> None:
         data = encode(message) + b"\n"
-        while data:
-            data = data[os.write(results, data) :]
+        try:
+            while data:
+                data = data[os.write(results, data) :]
+        except BrokenPipeError:
+            return  # the runner has gone; the leash ends the play
 
     with Session(detail=Detail.CALLS, environment=job.environment) as session:
         session.view.on = False
@@ -144,3 +153,5 @@ def _play(job: Job, leash: int, results: int) -> None:
         finally:
             watch.loose()
     tell(Over())
+    if watch.broken:
+        shutil.rmtree(job.folder, ignore_errors=True)
