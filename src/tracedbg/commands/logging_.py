@@ -88,7 +88,8 @@ def log(
     output, `news` what happened to the program, `calls` every ptrace and wait call and who slept, `desk` also what the threads
     of tracedbg ask of each other. `log 100` prints from record 100 on, `log last 30` the last thirty.
 
-    In the kernel: nothing is called. Each line says how we know: measured by the calling thread itself, or [proc], [inferred].
+    In the kernel: nothing is called. Each line says how we know: measured by the calling thread itself, or [proc], [tracefs],
+    [inferred].
 
     Example: log --detail desk tracer waiter
     """

@@ -165,8 +165,10 @@ class Teller:
             return None
         if woken not in self._lanes and woken not in self._others:
             return None  # a worker of the kernel, or a thread of ours that no lane shows
-        if self._mine(woken) and self._is_worker(by):
-            return None  # the end of a read of ours, of a grace period that we waited for: nobody's doing
+        if not self._told_of(by) or (self._mine(woken) and self._is_worker(by)):
+            # Housekeeping: threads without a lane carry the letters to and from puppets; the kernel's own threads end a grace
+            # period that a thread of ours waited for.
+            return None
         return KernelWoke(self._who(woken), self._who(by), form.number(data, "target_cpu"))
 
     def _stack(self, form: Format, data: bytes, _by: int) -> Event | None:
