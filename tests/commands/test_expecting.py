@@ -94,6 +94,22 @@ def test_silence_is_listened_for_after_the_last_match():
             it.do("expect not w1 ptrace within 0.05s")
 
 
+def test_silence_after_a_request_is_not_broken_by_the_request_itself():
+    """What follows a request follows its beginning, which is before its own line; that line has met its expectation already."""
+    with console() as it:
+        it.session.begins("on")
+        entered = it.session.log.publish(CallEntered("ptrace", ("PTRACE_CONT", 7, 0, 0)), lane="w1", tid=1)
+        _call(it, "w1", of=entered)
+        it.do("expect w1 ptrace = 0")
+        it.do("expect not w1 ptrace within 0.05s")
+        entered = it.session.log.publish(CallEntered("ptrace", ("PTRACE_CONT", 7, 0, 0)), lane="w1", tid=1)
+        _call(it, "w2", "wait4", (-1, "__WALL"), 7)
+        _call(it, "w1", of=entered)
+        it.do("expect w1 ptrace = 0")
+        with pytest.raises(ExpectationFailed, match="seen after"):
+            it.do("expect not w2 wait4 within 0.05s")
+
+
 def test_a_line_waits_for_what_comes_later():
     with console() as it:
         line = it.later("expect w1 ptrace = 5")
