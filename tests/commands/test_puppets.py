@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from tests.commands.console import console, until
+from tracedbg.commands.benching import read_call
+from tracedbg.commands.names import offered
+from tracedbg.commands.runner import Context
 from tracedbg.kernel import procfs
+from tracedbg.lab.calls import NAMES
+from tracedbg.lab.orders import order_of
+from tracedbg.lab.typed import MAKERS
+from tracedbg.lang.callforms import FORMS
+from tracedbg.lang.complete import complete
+from tracedbg.lang.reference import help_lines
 from tracedbg.model.errors import BadArgument, Failed, NotFound, NotNow, UnknownCommand
 
 pytestmark = pytest.mark.needs("ptrace")
@@ -240,3 +251,72 @@ def test_everything_ends_with_the_session():
     for pid in pids:
         until(lambda pid=pid: procfs.state(pid) in ("", "Z", "X"), f"{pid} is dead")
     assert not [text for _, text in it.records() if text.startswith("warning")]
+
+
+_KILLED = '''
+import os, signal
+from tests.commands.console import console
+with console() as it:
+    it.script("""
+        puppet p1 p2 p3
+        on p1 fork c1
+        on c1 fork g1
+        on p1 thread t2
+        on p1.t2 wait4 -1 &
+        expect p1.t2 asleep do_wait
+        on p2 kill $p2 SIGSTOP &
+        look p2 state=T
+        on p3 ptrace SEIZE $g1
+        on p3 ptrace INTERRUPT $g1
+        look g1 state=t
+        on c1 exec /bin/sleep 100
+        on p3 spin &
+    """)
+    print(*(it.session.variables[name] for name in ("p1", "p2", "p3", "c1", "g1")), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+def test_a_killed_tracedbg_leaves_no_puppet():
+    """Stopped, traced, asleep in a wait, computing, or another program by now: the kernel ends each of them."""
+    done = subprocess.run([sys.executable, "-c", _KILLED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pids = [int(word) for word in done.stdout.split()]
+    assert len(pids) == 5
+    for pid in pids:
+        until(lambda pid=pid: procfs.state(pid) in ("", "Z", "X"), f"{pid} is dead")
+
+
+def test_help_and_completion_know_every_call():
+    with console() as it:
+        it.do("puppet p1")
+        text = " ".join(" ".join(map(str, help_lines(it.table, ["on"], 200))).split())
+        assert [form.name for form in FORMS.values() if form.usage not in text] == []
+        assert set(NAMES) | {"fork"} == {name for name, form in FORMS.items() if form.ours}
+        assert set(MAKERS) <= set(FORMS)
+        context = Context(it.session)
+
+        def offers(line):
+            return {one.text for one in complete(it.table, context, line)}
+
+        assert offers("on p1") == {"p1"}
+        assert offers("on p1 sigq") == {"sigqueueinfo", "tgsigqueueinfo"}
+        assert "SIG_IGN" in offers("on p1 sigaction SIGCHLD ")
+        assert "CLONE_VFORK" in offers("on p1 clone c CLONE_VF")
+        assert "$p1" in offers("on p1 wait4 $p")
+        assert "p1" in offered(it.session, "lane", "")
+
+
+def test_each_call_says_how_it_is_written():
+    for name, form in FORMS.items():
+        for words in ([], ["?"] * form.needed, ["0"] * (len(form.kinds) + 1)):
+            try:
+                call = read_call(name, words)
+            except BadArgument as error:
+                said = error.todo
+            else:
+                said = "no error"
+                assert len(words) >= form.needed, (name, words)
+                order_of(call)
+                assert call.shown is not None
+            assert said, (name, words)

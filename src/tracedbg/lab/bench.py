@@ -24,7 +24,7 @@ from tracedbg.tracer.reply import Reply
 
 R = TypeVar("R")
 
-RESERVED = frozenset({"tracer", "repl", "tracee", "kernel", "witness", "log", "all", "not", "end"})
+RESERVED = frozenset({"tracer", "repl", "tracee", "tracedbg", "puppets", "kernel", "witness", "log", "all", "not", "end"})
 """Lanes that exist without being made, and words that commands read where a name could stand."""
 
 _END_S = 2.0

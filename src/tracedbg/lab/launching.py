@@ -19,6 +19,9 @@ from tracedbg.model.names import WAIT_OPTIONS
 
 from . import machine
 
+PUPPET = "/memfd:puppet (deleted)"
+"""What /proc/PID/exe says of a puppet as long as it is one."""
+
 _F_SETOWN, _F_SETSIG = 8, 10  # include/uapi/asm-generic/fcntl.h
 _MFD_EXEC = 0x10
 """Since Linux 6.3; memfd_create(2)."""

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 
 from tracedbg.eventlog.log import EventLog
 from tracedbg.kernel import threads
+from tracedbg.model.events import Warned
 from tracedbg.model.ids import Role
 
 
@@ -73,8 +74,15 @@ class Listener:
                     pause = self._watch()
                 for fd, _ in self._poll.poll(pause):
                     with self._lock:
-                        what = self._heard.get(fd)
-                        if what is not None:
-                            what()
-                        elif fd == self._wake:
-                            os.eventfd_read(self._wake)
+                        self._serve(fd)
+
+    def _serve(self, fd: int) -> None:
+        what = self._heard.get(fd)
+        if fd == self._wake:
+            os.eventfd_read(fd)
+        elif what is not None:
+            try:
+                what()
+            except Exception as error:  # a defect of ours: say so, and go on for the others
+                self.deaf(fd)
+                self._log.publish(Warned(f"a puppet is not heard any longer: {error!r}"))

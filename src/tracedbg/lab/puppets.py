@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from tracedbg.eventlog.log import EventLog
@@ -21,7 +22,8 @@ from tracedbg.model.ids import Role
 from tracedbg.tracer.reply import Reply
 
 from . import machine
-from .launching import Lifeline, Program, reap
+from .answers import Answers
+from .launching import PUPPET, Lifeline, Program, reap
 from .listening import Listener
 from .orders import Place, answer_of, order_of
 from .tasks import Pending, Process, Task, conceived, for_birth, new_name
@@ -55,11 +57,11 @@ class Puppets:
         self._listener: Listener
         # Under the lock.
         self._changed = threading.Condition(threading.RLock())
+        self.answers = Answers(self._changed)
         self._tasks: dict[str, Task] = {}
         self._ever: list[Task] = []
         self._processes: list[Process] = []
         self._leaving: list[Task] = []
-        self._awaited: tuple[Reply[CallReturned], ...] = ()  # command thread; read by whoever interrupts
 
     # --- names ----------------------------------------------------------------------------------------------------------------
     def names(self) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ class Puppets:
             task = Task(name, process, ours, machine.slot(0))
             self._enter(task)
             self._known(task, pid)
-            if not self._changed.wait_for(lambda: task.greeted or task.gone, _BORN_S) or task.gone:
+            if not self._changed.wait_for(lambda: task.settled or task.gone, _BORN_S) or task.gone:
                 raise Failed(f"the puppet {name} did not begin", program.trouble() or "see the log")
         return pid
 
@@ -188,7 +190,7 @@ class Puppets:
                 if not isinstance(error, OSError):
                     raise
                 raise NotNow(f"{name} cannot be told anything: {error.strerror}", "make another puppet") from error
-            if call.name in LAST:
+            if call.name in LAST or call.name == "execve":
                 self._leaving.append(task)
                 self._listener.stir()
         return pending.reply
@@ -204,40 +206,15 @@ class Puppets:
         return child
 
     # --- who waits for an answer ----------------------------------------------------------------------------------------------
-    @property
-    def awaited(self) -> bool:
-        """The command thread waits for an answer of a puppet; any thread."""
-        return bool(self._awaited)
-
-    def wait(self, replies: dict[str, Reply[CallReturned]], seconds: float) -> dict[str, CallReturned]:
-        """Wait for the answers to orders.
-
-        Raises:
-            NotNow: they did not come in time, or the wait was given up; the calls go on.
-        """
-        self._awaited = tuple(replies.values())
-        try:
-            answers = {}
-            for name, reply in replies.items():
-                try:
-                    answers[name] = reply.result(seconds)
-                except TimeoutError:
-                    raise NotNow(f"{name} has not answered for {seconds:g} s: it is stopped, or asleep in the call, which goes on",
-                                 f"write & behind the call to go on meanwhile; look {name} shows where it is") from None  # fmt: skip
-            return answers
-        finally:
-            self._awaited = ()
-
-    def give_up(self) -> bool:
-        """End the wait for answers, whether there was one; the calls go on.  Any thread."""
-        for reply in (replies := self._awaited):
-            reply.fail(NotNow("the answer was not waited for any longer; the call goes on", "the log will tell it"))
-        return bool(replies)
-
-    def wait_born(self, name: str, seconds: float = 0.5) -> None:
-        """Wait until a task that is about to be made has its number; a newborn tracee says nothing before it is continued."""
+    def wait_born(self, parent: str, call: Typed, seconds: float = 0.5) -> None:
+        """Wait until a new task is ready for orders; one that begins as a stopped tracee is not before it is continued."""
+        name = new_name(self.get(parent), call)
+        deadline = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: (task := self._tasks.get(name)) is None or task.tid or task.gone, seconds)
+            while (task := self._tasks.get(name)) is not None and not (task.settled or task.gone):
+                stopped = task.tid and procfs.state(task.tid) in ("t", "T")
+                if stopped or (not self._changed.wait(min(0.01, max(0.0, deadline - time.monotonic()))) and time.monotonic() > deadline):
+                    return
 
     # --- the thread: answers --------------------------------------------------------------------------------------------------
     def _hear(self, task: Task) -> None:
@@ -264,6 +241,9 @@ class Puppets:
             return
         pending = task.orders.pop(said.number, None)
         if pending is None or pending.silent:
+            if said.number == task.preamble:
+                task.settled = True
+                self._changed.notify_all()
             return
         child = pending.child
         if child is not None:
@@ -292,6 +272,7 @@ class Puppets:
         if process.tasks[0] is task:
             # Where Yama restricts tracing to descendants, puppets may trace each other all the same; elsewhere this is EINVAL.
             task.tell("prctl", PRCTLS["PR_SET_PTRACER"], -1)
+        task.preamble = task.sent
         if task.held is not None:
             try:
                 task.send(*task.held)
@@ -311,16 +292,20 @@ class Puppets:
 
     # --- the thread: ends -----------------------------------------------------------------------------------------------------
     def _silent(self, task: Task) -> None:
-        """A channel has closed: its process has died, or runs another program now."""
+        """A channel has closed: its process has died, as its pidfd tells, or runs another program now."""
         self._listener.deaf(task.channel.fileno())
+        if procfs.state(task.process.pid) not in ("Z", "X", ""):
+            self._became(task)
+
+    def _became(self, task: Task) -> None:
+        """The puppet runs another program: all of its tasks are gone but one, which obeys nobody."""
         pending = task.current
-        if task.process.dead or procfs.state(task.process.pid) in ("Z", "X", ""):
-            return  # the pidfd tells the rest
-        if pending is not None and pending.call.name == "execve":
-            path = pending.call.texts[0].decode("utf-8", "backslashreplace")
-            for each in task.process.tasks:
-                self._depart(each, f"runs {path} now, which obeys nobody")
-            self._finish(task, CallReturned("execve", pending.call.shown, 0))
+        if pending is None or pending.call.name != "execve":
+            return
+        path = pending.call.texts[0].decode("utf-8", "backslashreplace")
+        for each in task.process.tasks:
+            self._depart(each, f"runs {path} now, which obeys nobody")
+        self._finish(task, CallReturned("execve", pending.call.shown, 0))
 
     def _died(self, process: Process) -> None:
         process.dead = True
@@ -363,9 +348,15 @@ class Puppets:
         self._tasks.pop(task.name, None)
 
     def _look_at_leaving(self) -> float | None:
-        """See which of those that were told to exit are dead; how soon to look again."""
+        """See which of those that were told to exit are dead, or to exec have; how soon to look again."""
         for task in list(self._leaving):
-            if procfs.state(task.tid) in ("Z", "X", ""):
+            if task.current is None:
+                self._leaving.remove(task)  # an execve that failed
+            elif task.current.call.name == "execve":
+                # Its channel closes by then, but not for us if a child that is stopped has still to close its copy.
+                if procfs.exe(task.process.pid) not in (None, PUPPET):
+                    self._became(task)
+            elif procfs.state(task.tid) in ("Z", "X", ""):
                 self._hear(task)
                 self._depart(task, "has exited")
         return _LOOK_S if self._leaving else None
@@ -373,7 +364,7 @@ class Puppets:
     # --- end ------------------------------------------------------------------------------------------------------------------
     def kill(self) -> None:
         """Send SIGKILL to all, and to every process that came from them; any thread, does not wait."""
-        self.give_up()
+        self.answers.give_up()
         with self._changed:
             for process in self._processes:
                 process.kill()

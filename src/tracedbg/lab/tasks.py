@@ -113,7 +113,8 @@ class Task:
         self.gone = ""
         self.current: Pending | None = None
         self.held: tuple[Pending, Order] | None = None
-        self.sent = 0
+        self.sent = self.preamble = 0
+        self.settled = False
         self.orders: dict[int, Pending] = {}
         self.inherited: dict[int, Task] = {}
         self.shares_files = False

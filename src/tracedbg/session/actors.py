@@ -117,14 +117,16 @@ class Actors:
                 raise
             if background:
                 if call.birth and others:
-                    self._puppets.wait_born(call.birth)
+                    self._puppets.wait_born(others[0], call)
                 return []
             answers = {}
             if REPL in names:
                 answers[REPL] = self._make(call)
             answers |= {name: reply.result() for name, reply in replies.items()}
         if orders:
-            answers |= self._puppets.wait(orders, PATIENCE_S)
+            answers |= self._puppets.answers.wait(orders, PATIENCE_S)
+            if call.birth:
+                self._puppets.wait_born(others[0], call)
         if ours:
             self._settle()
         return [(name, answers[name]) for name in names]

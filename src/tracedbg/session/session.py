@@ -205,7 +205,13 @@ class Session:
     @property
     def waits(self) -> bool:
         """A command waits for something that may take for ever: the program, or a wait that somebody typed; any thread."""
-        return self.program.busy or self.program.moves.under_way or self.tracer.seat.inside or self.bench.waited_for or self.puppets.awaited
+        return (
+            self.program.busy
+            or self.program.moves.under_way
+            or self.tracer.seat.inside
+            or self.bench.waited_for
+            or self.puppets.answers.awaited
+        )
 
     def interrupt(self, *, gently: bool = False) -> str:
         """Stop what is going on; any thread, never blocks for long.
@@ -219,7 +225,7 @@ class Session:
         """
         if self.bench.kick_foreground():
             return "the call that was waited for was ended"
-        if self.puppets.give_up():
+        if self.puppets.answers.give_up():
             return "the puppet's answer was not waited for any longer"
         if self._give_up():
             return "the expectation was given up"
@@ -256,7 +262,7 @@ class Session:
         seat.kick()
         seat.welcome()
         self.bench.kick_foreground()
-        self.puppets.give_up()
+        self.puppets.answers.give_up()
         self._give_up()
         # Not asked of the view: a plan that has just begun is on the desk already and not yet in the view.
         if self.program.pid:
