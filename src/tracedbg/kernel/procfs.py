@@ -293,7 +293,8 @@ def wchan(tid: int) -> str:
     ``0`` while it runs, for an instant while it falls asleep or wakes, and for threads that we may not trace; empty if gone.
     """
     data = read_file(f"{task_dir(tid)}/wchan")
-    return data.decode("ascii", "replace") if data else ""
+    # Compilers mark copies of a function (do_sigtimedwait.isra.0); the source knows it by the name before the dot.
+    return data.decode("ascii", "replace").partition(".")[0] if data else ""
 
 
 def current_syscall(tid: int) -> CurrentSyscall | Literal["running"] | None:
