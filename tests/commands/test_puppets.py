@@ -171,6 +171,28 @@ def test_a_vfork_child_obeys_while_its_parent_is_suspended():
         """)
 
 
+def test_an_exec_is_told_however_soon_the_program_ends():
+    with console() as it:
+        it.script("""
+            puppet p1
+            on p1 fork c1
+            on c1 exec /bin/true
+            expect c1 execve("/bin/true" = 0
+            on p1 wait4 $c1
+            expect p1 wait4 = $c1 exited 0
+            on p1 fork c2
+            on p1 wait4 $c2 &
+            expect p1 asleep do_wait
+            on c2 exec /bin/true
+            expect c2 execve("/bin/true" = 0
+            expect p1 wait4 = $c2 exited 0
+            on p1 exec /bin/nothing
+            expect p1 execve = -1 ENOENT
+            on p1 exec /bin/sleep 100
+            expect p1 execve("/bin/sleep", ["/bin/sleep" = 0
+        """)
+
+
 def test_an_answer_that_does_not_come_is_given_up_and_comes_later():
     with console() as it:
         it.do("puppet p1")

@@ -324,7 +324,7 @@ def siginfo_text(data: bytes) -> str:
     words = [signal_name(signal)] if named.startswith("0x") else [signal_name(signal), named]
     if code <= 0 or named.startswith("CLD_"):  # else a kernel's signal: another member of the union, an address for example
         words.append(f"from {sender}")
-    return " ".join([*words, f"si_code {code:#x}"])
+    return " ".join([*words, f"si_code {code:#x}" if code >= 0 else f"si_code {code}"])
 
 
 def _bytes_text(data: bytes) -> str:

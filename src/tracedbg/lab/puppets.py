@@ -328,7 +328,7 @@ class Puppets:
             self._log.publish(LaneClosed(task.name), lane=task.name, tid=task.tid)
         if pending is None or (pending.call.name == "execve" and why != "is dead"):
             return
-        if pending.call.name in LAST:
+        if pending.call.name in LAST or (pending.call.name == "execve" and _execed(task)):
             self._finish(task, CallReturned(pending.call.name, pending.call.shown, 0))
             return
         task.current = None
@@ -388,3 +388,13 @@ class Puppets:
             process.close()
         self._lifeline.close()
         self._program.close()
+
+
+def _execed(task: Task) -> bool:
+    """Whether a dead task had come to its new program: exec gives it the program's name, which a zombie keeps.
+
+    Who was collected already cannot be asked any more; programs that end within a millisecond are the usual reason.
+    """
+    name = procfs.comm_bytes(task.process.pid)
+    assert task.current is not None, "asked of a call that has not answered"
+    return name is None or name == task.current.call.texts[0].rpartition(b"/")[2][:15]

@@ -152,6 +152,12 @@ def _writev(values: Sequence[Any]) -> Typed:
     return Typed("process_vm_writev", (pid, address, len(data)), texts=(data,), display=(pid, hex(address), str(quoted(data))))
 
 
+def _persona(value: int) -> str:
+    # All bits set asks for the present one, and zero is a persona too.
+    whole = next((name for name, number in PERSONAS.items() if number == value), "")
+    return whole or flags_text(value, {name: bit for name, bit in PERSONAS.items() if bit and bit != PERSONAS["PER_GET"]})
+
+
 _FURTHER = {name: bit for name, bit in OPEN_FLAGS.items() if bit & ~3}
 
 
@@ -178,7 +184,7 @@ MAKERS: Mapping[str, Callable[[Sequence[Any]], Typed]] = {
     "sigtimedwait": lambda v: Typed("sigtimedwait", (v[0], v[1]), display=(sigset_text(v[0]), _ms(v[1]))),
     "nanosleep": lambda v: Typed("nanosleep", tuple(v), display=(_ms(v[0]),)),
     "prctl": _prctl,
-    "personality": lambda v: Typed("personality", tuple(v), display=(flags_text(v[0], PERSONAS) if v[0] else "PER_LINUX",)),
+    "personality": lambda v: Typed("personality", tuple(v), display=(_persona(v[0]),)),
     "mmap": lambda v: Typed(
         "mmap", (v[0], v[1] | 0x20), display=(0, hex(v[0]), "PROT_READ|PROT_WRITE", flags_text(v[1] | 0x20, MAP_FLAGS))
     ),
