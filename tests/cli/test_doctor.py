@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,8 @@ def test_each_need_is_told_by_the_name_that_walkthroughs_use() -> None:
     assert by_name["children"]["ok"] == (not hostneeds.missing("proc-children"))
     assert by_name["drgn"]["ok"] == (not hostneeds.missing("drgn"))
     assert by_name["tty"]["ok"] is False
+    second = Path("/proc/2/comm")
+    assert by_name["kthread"]["ok"] == (second.exists() and second.read_text() == "kthreadd\n")
 
 
 @pytest.mark.slow

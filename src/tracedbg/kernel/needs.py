@@ -193,7 +193,7 @@ _VERSION: Final = re.compile(r"kernel>=(\d{1,3})\.(\d{1,3})")
 _YAMA_MOST: Final = re.compile(r"yama<=([0-3])")
 _ARCH: Final = re.compile(r"arch=(\w+)")
 
-NAMES: Final = ("ptrace", "cc", "root", "tracefs", "tty", "smp", "seize", "yama<=N", "arch=NAME", "kernel>=X.Y")
+NAMES: Final = ("ptrace", "cc", "root", "tracefs", "tty", "smp", "seize", "kthread", "yama<=N", "arch=NAME", "kernel>=X.Y")
 """The closed list of capabilities that a walkthrough may ask for."""
 NAMES_TEXT: Final = ", ".join(NAMES)
 
@@ -293,6 +293,20 @@ def _seize() -> Need:
     return ptrace_allowed()
 
 
+_KTHREAD: Final = 2
+"""kthreadd, the parent of all kernel threads, in the first pid namespace (init/main.c, rest_init)."""
+_PF_KTHREAD: Final = 0x200000
+
+
+def _kernel_thread() -> Need:
+    """In a container process 2 is an ordinary process or nobody, and no kernel thread is to be seen at all (pid_namespaces(7))."""
+    flags = procfs.task_flags(_KTHREAD)
+    if flags is not None and flags & _PF_KTHREAD:
+        return Need(True, "process 2 is a kernel thread", "")
+    reason = "there is no process 2" if flags is None else "process 2 is no kernel thread"
+    return Need(False, f"{reason} here", "run tracedbg outside the container, where /proc shows every process")
+
+
 _PROBES: Final = {
     "ptrace": ptrace_allowed,
     "cc": _compiler,
@@ -301,4 +315,5 @@ _PROBES: Final = {
     "tty": _terminal,
     "smp": _processors,
     "seize": _seize,
+    "kthread": _kernel_thread,
 }
