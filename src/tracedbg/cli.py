@@ -16,10 +16,11 @@ from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
 
-_WALK = ("test", "lint", "litmus", "check", "doctor")
-_SUBCOMMANDS = ("tour", *_WALK)
+_LEARN = ("tour", "learn")
+_SUBCOMMANDS = (*_LEARN, "test", "lint", "litmus", "check", "doctor")
 _EPILOG = """\
-tracedbg tour            a short guided tour on a program that every Linux has
+tracedbg tour            the first lesson, ten minutes: what a debugger is to the kernel
+tracedbg learn [LESSON]  play a lesson; without a name, list them by the question that they answer
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
 tracedbg doctor          what this machine allows, with reasons and remedies; --json
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.program and options.program[0] == "--":
             options.program = options.program[1:]
         if options.program and options.program[0] in _SUBCOMMANDS and not options.args:
-            return _tour(options) if options.program[0] == "tour" else _walk(options.program)
+            return _walk(options)
         return _debug(options)
     except UserError as error:
         _complain(str(error))
@@ -74,12 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _walk(words: Sequence[str]) -> int:
+def _walk(options: argparse.Namespace) -> int:
     """A sub-command about walkthroughs, each with options of its own."""
-    from tracedbg.walk import commandline
-
+    name, *words = options.program
     try:
-        return commandline.main(words[0], words[1:])
+        if name in _LEARN:
+            return _learn(options, name, words)
+        from tracedbg.walk import commandline
+
+        return commandline.main(name, words)
     except KeyboardInterrupt:
         _complain("interrupted")
         return 128 + signal.SIGINT
@@ -87,6 +91,27 @@ def _walk(words: Sequence[str]) -> int:
         # The reader of our output has gone: as in `_batch`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
+    """Play a lesson: the page and its player are joined here with a prompt, or with plain output."""
+    from tracedbg.ui.style import paint, wants_colour
+    from tracedbg.walk import learning_alone, learning_start
+
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    detail = _detail(options, Detail.CALLS)
+
+    def at_a_terminal(make: learning_start.Maker) -> int:
+        from tracedbg.ui.hosting import run_interactive
+
+        return run_interactive(options.events, detail, [], [], "", make)
+
+    def alone(make: learning_start.Maker, speed: float) -> int:
+        width = _width()
+        painted = (lambda line: paint(line, colour=True, columns=width)) if interactive and wants_colour(os.environ) else None
+        return learning_alone.play_alone(make, speed, events=options.events, detail=detail, columns=width, paint=painted)
+
+    return learning_start.main(name, words, learning_start.Front(interactive, at_a_terminal, alone, sys.stdout))
 
 
 def _complain(text: str) -> None:
@@ -119,45 +144,6 @@ def _debug(options: argparse.Namespace) -> int:
 
 def _detail(options: argparse.Namespace, default: Detail) -> Detail:
     return Detail[options.log.upper()] if options.log else default
-
-
-def _tour(options: argparse.Namespace) -> int:
-    from importlib.resources import files
-
-    from tracedbg.model.text import visible
-
-    refused = _why_no_tour()
-    if refused is not None:
-        _complain(visible(f"the tour needs ptrace, and here it is refused: {refused}"))
-        return 1
-    text = files("tracedbg").joinpath("programs/tour.tdbg").read_text(encoding="utf-8")
-    options.program = []
-    # What the tour says is not shown twice: `echo` lines appear without the command that prints them, comments not at all.
-    lines = [(line, not line.startswith("echo")) for line in text.splitlines() if not line.startswith("#")]
-    return _batch(options, lines, _detail(options, Detail.CALLS))
-
-
-def _why_no_tour() -> TracedbgError | None:
-    """What refuses ptrace here, and the remedy; None where it is allowed.
-
-    A seccomp filter cannot be read back, so beyond what /proc shows, only trying tells: a child asks PTRACE_TRACEME.
-    """
-    from tracedbg.kernel.needs import ptrace_allowed
-    from tracedbg.kernel.refusals import explain_exec
-    from tracedbg.model.errors import NotPermitted
-    from tracedbg.session.session import Session
-    from tracedbg.tracer import edges, ops
-
-    need = ptrace_allowed()
-    if not need.ok:
-        return NotPermitted(need.reason, need.remedy)
-    with Session(detail=Detail.QUIET) as session:
-        program = session.program.file("/bin/true")
-        pid = session.program.launch().pid
-        session.waiters.ensure()
-        session.tracer.start(edges.first_stop, pid, pid).result()
-        trouble = [(stage, errno) for stage, errno, fatal in session.tracer.call(ops.start_trouble, pid) if fatal]
-    return explain_exec(*trouble[0], program) if trouble else None
 
 
 def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: Detail) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import pty
-import re
 import select
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,11 @@ from tests.kernel_pkg.test_refusals import SECCOMP
 from tracedbg.commands.runner import Runner
 from tracedbg.commands.table import all_commands
 from tracedbg.session.session import Session
+from tracedbg.walk.reading import read
+from tracedbg.walk.shipped import find
 
-SCRIPT = files("tracedbg").joinpath("programs/tour.tdbg").read_text(encoding="utf-8")
-CLAIMS = [line for line in SCRIPT.splitlines() if line.startswith(("expect", "then"))]
+PAGE = find("tour")
+CLAIMS = [line for block in read(PAGE).blocks() for line in block.lines if line.asserts]
 
 pytestmark = [pytest.mark.needs("ptrace"), pytest.mark.slow]
 
@@ -32,19 +32,24 @@ def piped(*args: str, code: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_piped() -> None:
+    """No questions, no pauses, no colours; what the kernel did stands where the prediction was."""
     done = tracedbg("tour")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("\nmet: ") == len(CLAIMS) > 15
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count("\nok ") == len(CLAIMS) > 15
     assert "\x1b" not in done.stdout
-    # The sentences of the tour are shown once, with the names that were captured filled in.
-    assert re.search(r"^Who wins is not promised, .* this time (w1|w2) took the status", done.stdout, re.MULTILINE)
-    assert "tracedbg> echo" not in done.stdout
+    assert done.stdout.count("What do you think?") == done.stdout.count("What happened:") == 5
+    assert (
+        done.stdout.index("What do you think?") < done.stdout.index("tracedbg> look $tracee state=t") < done.stdout.index("What happened:")
+    )
+    assert "tracedbg> expect" not in done.stdout
 
 
-def test_at_a_terminal() -> None:
+def test_by_itself_at_a_terminal() -> None:
+    """The same with pauses for reading."""
     master, slave = pty.openpty()
     try:
-        process = subprocess.Popen(command("tour"), stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT, start_new_session=True)
+        argv = command("tour", "--auto", "--speed", "100")
+        process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT, start_new_session=True)
         os.close(slave)
         seen = b""
         while select.select([master], [], [], 40)[0]:
@@ -56,35 +61,35 @@ def test_at_a_terminal() -> None:
         assert process.wait(20) == 0, seen.decode()
     finally:
         os.close(master)
-    assert seen.count(b"\nmet: ") == len(CLAIMS)
-    assert b"That was the tour." in seen
+    assert seen.count(b"\nok ") == len(CLAIMS)
+    assert b"That was:" in seen
 
 
 @pytest.mark.parametrize(
     ("claim", "wrong"),
     [
-        ("expect w1 ptrace PTRACE_CONT $tracee = -1 ESRCH", "expect w1 ptrace PTRACE_CONT $tracee = 0 within 0.2s"),
-        ("expect tracee look rip $pc", "expect tracee look rip 0x1 within 0.2s"),
-        ("expect $loser wait4 = $tracee exited 0", "expect $winner wait4 = $tracee exited 0 within 0.2s"),
+        ("expect w1 ptrace PTRACE_CONT = -1 ESRCH", "expect w1 ptrace PTRACE_CONT = 0 within 0.2s"),
+        ("expect c1 kill = 0", "expect c1 killed SIGKILL within 0.2s"),
     ],
 )
 def test_a_wrong_claim_fails(tmp_path: Path, claim: str, wrong: str) -> None:
-    """The tour can fail: with a claim that is not what the kernel does, its status is 1, at that line."""
-    assert claim in CLAIMS
-    script = tmp_path / "wrong.tdbg"
-    script.write_text(SCRIPT.replace(claim, wrong))
-    done = tracedbg("--batch", "-x", str(script))
+    """The tour can fail: with a claim that is not what the kernel does, its status is 1, and it says at which line."""
+    assert claim in [line.text for line in CLAIMS]
+    page = tmp_path / "01-wrong.md"
+    page.write_text(PAGE.read_text().replace(f"\n{claim}\n", f"\n{wrong}\n"))
+    number = page.read_text().splitlines().index(wrong) + 1
+    done = tracedbg("learn", str(page), "--trust")
     assert done.returncode == 1
-    last = [line for line in done.stdout.splitlines() if line.startswith("tracedbg> ")][-1]
-    assert last == f"tracedbg> {wrong}"
+    assert f"{page}:{number}: {wrong}" in done.stdout
     assert "waited 0.2 s" in done.stdout
+    assert f"tracedbg learn {page} --step" in done.stdout
 
 
 def test_without_the_libraries_for_debug_information() -> None:
     """drgn, capstone and pyelftools are needed for source-level debugging only."""
     done = piped("tour", code="import sys\nfor name in ('drgn', 'capstone', 'elftools'): sys.modules[name] = None")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("\nmet: ") == len(CLAIMS)
+    assert done.stdout.count("\nok ") == len(CLAIMS)
 
 
 NO_PTRACE = (

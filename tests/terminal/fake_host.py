@@ -52,6 +52,9 @@ class FakeHost:
         self._interrupted = threading.Event()
 
     # --- Host -------------------------------------------------------------------------------------------------------
+    def echoes(self, line: str) -> bool:
+        return True
+
     def submit(self, line: str) -> None:
         line = line or self._last
         self._last = line

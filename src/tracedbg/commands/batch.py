@@ -57,6 +57,8 @@ class Interrupts:
         self._former_fd = -1
         self._read = self._write = -1
         self.ending = 0
+        self.ended = threading.Event()
+        """Set with `ending`: for whoever waits for nothing but time."""
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -85,6 +87,7 @@ class Interrupts:
                     continue
             # Nothing to interrupt, or asked to end: end the script, and whatever it waits for.
             self.ending = self.ending or number
+            self.ended.set()
             self._session.abandon()
 
     def _next(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 from tracedbg.model.events import (
@@ -47,6 +48,9 @@ class Lines:
         # The last call's line, and how often it came again since it was shown.
         self._last = ("", "")
         self._again = 0
+        # Of a page that is played: its assertions, which whoever plays it shows when they are met; and its replayed steps.
+        self._assertion = 0
+        self.muted = False
 
     def of(self, record: Record) -> list[Pieces]:
         """The lines of one record; none if it is not to be shown, or if it repeats the call before it."""
@@ -68,6 +72,8 @@ class Lines:
 
     def _fresh(self, record: Record) -> list[Pieces]:
         event = record.event
+        if self.muted or self._asserts(record):
+            return []
         if isinstance(event, LineEntered):
             if event.origin == "keyboard" or not self.echo:
                 return []
@@ -86,6 +92,14 @@ class Lines:
         if text is None:
             return []
         return [self._line(record, text, _style(event))]
+
+    def _asserts(self, record: Record) -> bool:
+        """It is an assertion of a page, or its answer: shown before it is met, it would give a prediction's answer away."""
+        event = record.event
+        if isinstance(event, LineEntered) and event.origin == "walkthrough" and event.text.split(None, 1)[0] in ("expect", "then"):
+            self._assertion = record.seq
+            return True
+        return isinstance(event, CommandFinished) and 0 < self._assertion == record.of
 
     def _output(self, record: Record, event: ProgramOutput) -> list[Pieces]:
         text = unpack(event.data)
@@ -133,12 +147,14 @@ class PlainScreen:
     Args:
         lines: how records are drawn.
         out: where to; closed by nobody here.
+        paint: makes the text of a line; without it lines are plain.
     """
 
-    def __init__(self, lines: Lines, out: TextIO) -> None:
+    def __init__(self, lines: Lines, out: TextIO, paint: Callable[[Pieces], str] | None = None) -> None:
         self.lines = lines
         self._out = out
-        self._records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
+        self._paint = paint or (lambda pieces: "".join(text for _, text in pieces))
+        self._records: queue.SimpleQueue[Record | Pieces | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
         self._thread.start()
         self.broken = False
@@ -151,6 +167,10 @@ class PlainScreen:
     def take(self, record: Record) -> None:
         """Enqueue it (publishing thread, under the log's lock)."""
         self._records.put(record)
+
+    def say(self, line: Pieces) -> None:
+        """Write a line that is no record, in its turn; any thread."""
+        self._records.put(line)
 
     def flush(self) -> None:
         """Return when everything up to now has been written."""
@@ -169,14 +189,17 @@ class PlainScreen:
                 self._flush()
                 item.set()
                 continue
-            self._draw(item)
+            if isinstance(item, tuple):
+                self._write(self._paint(item) + "\n")
+            else:
+                self._draw(item)
             if self._records.empty():
                 self._flush()
 
     def _draw(self, record: Record) -> None:
         try:
             for pieces in self.lines.of(record):
-                self._write("".join(text for _, text in pieces) + "\n")
+                self._write(self._paint(pieces) + "\n")
         except Exception as error:  # a record that cannot be drawn must not silence the ones after it, nor block who waits for them
             self._write(f"record {record.seq} cannot be drawn: {visible(repr(error))}; please report this\n")
 

@@ -30,6 +30,7 @@ from tracedbg.tracer.waiter import Waiters
 
 from .actors import Actors
 from .kernelwitness import KernelWitness
+from .lesson import Lesson
 from .logview import LogView
 from .output import ProgramTerminal
 from .program import Program
@@ -78,6 +79,8 @@ class Session:
         # Called on the thread of the command `fg`: lends the keyboard while a function lets the program run (its value comes back), or
         # with None until the running program's next stop; Ctrl-] takes the keyboard back earlier.
         self.keyboard: Callable[[Callable[[], object] | None], object] | None = None
+        # Set once by whoever plays a lesson in this session.
+        self.lesson: Lesson | None = None
         # Any thread; replaced whole.
         self.failure: BaseException | None = None
         self.expecting = False

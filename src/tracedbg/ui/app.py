@@ -282,8 +282,8 @@ class Terminal:
         return False
 
     def _submit(self, line: str) -> None:
-        echo = (("prompt", visible(self._host.prompt())), ("input", visible(line)))
-        self._pump.put(echo, keep=True)
+        if self._host.echoes(line):
+            self._pump.put((("prompt", visible(self._host.prompt())), ("input", visible(line))), keep=True)
         self._host.submit(line)
 
     def _doubt(self) -> str:

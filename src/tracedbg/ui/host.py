@@ -54,6 +54,10 @@ class Host(Protocol):
         """
         ...
 
+    def echoes(self, line: str) -> bool:
+        """Whether an accepted line is shown in the flow, behind the prompt at which it was typed."""
+        ...
+
     def interrupt(self) -> str:
         """Ctrl-C on an empty line: stop waiting, or interrupt the program; one line to show, or nothing."""
         ...

@@ -31,16 +31,20 @@ from tracedbg.model.events import (
     TraceeStopped,
 )
 from tracedbg.model.text import Shown, visible
+from tracedbg.session.lesson import Lesson, Stage
 from tracedbg.session.session import Session
 
 from .host import Candidate, StyledLine
 from .pump import Pump
+from .style import wants_colour
 
 if TYPE_CHECKING:
     from .foreground import Foreground
 
 _MOVES = (ProgramStopped, ThreadAsleep, ThreadWoken, TraceeGone, TraceeResumed, TraceeStopped)
 """Events after which the toolbar says something else."""
+_ROOM_FOR_TIMES = 100
+"""Columns."""
 
 
 class SessionHost:
@@ -50,13 +54,14 @@ class SessionHost:
         session: open.
         pump: where lines go.
         width: columns of the terminal now.
+        times: the log has a column of seconds.
     """
 
-    def __init__(self, session: Session, pump: Pump, width: Callable[[], int]) -> None:
-        self.session, self._pump = session, pump
+    def __init__(self, session: Session, pump: Pump, width: Callable[[], int], *, times: bool = True) -> None:
+        self.session, self._pump, self.columns = session, pump, width
         self._runner = Runner(session, all_commands(), width)
         self._threads = CommandThreads(session, self._runner, self._changed)
-        self._lines = Lines(session.view, times=True, echo=True)
+        self._lines = Lines(session.view, times=times, echo=True)
         self._callbacks: list[Callable[[], None]] = []
         self.leave: Callable[[], None] = lambda: None
         self._left = False
@@ -88,10 +93,36 @@ class SessionHost:
         line: StyledLine = ((style, visible(text)),)
         self._pump.put(line, keep=True)
 
+    # --- session.lesson.Stage -------------------------------------------------------------------------------------------------
+    @property
+    def colour(self) -> bool:
+        """Styles can be seen."""
+        return wants_colour(os.environ)
+
+    def tell(self, line: StyledLine) -> None:
+        """One line of a lesson."""
+        self._pump.put(line, keep=True)
+
+    def mute(self, on: bool) -> None:
+        """Show nothing of the log and of answers, or show them again."""
+        self._lines.muted = on
+
     # --- Host -----------------------------------------------------------------------------------------------------------------
+    def echoes(self, line: str) -> bool:
+        """Enter alone leaves no trace in a lesson: it only turns the page."""
+        return bool(line.strip()) or self._lesson is None
+
     def submit(self, line: str) -> None:
-        """Take an accepted line."""
-        self._threads.submit(line)
+        """Take an accepted line; in a lesson Enter alone goes on and a number answers its question."""
+        lesson = self._lesson
+        meaning = line if lesson is None else lesson.meaning(line)
+        if meaning is not None:
+            self._threads.submit(meaning)
+
+    @property
+    def _lesson(self) -> Lesson | None:
+        lesson = self.session.lesson
+        return None if lesson is None or lesson.over else lesson
 
     def submit_in_order(self, line: str) -> None:
         """Take a line that waits its turn: what the command line asked for."""
@@ -128,7 +159,9 @@ class SessionHost:
         return complete(all_commands(), self._runner.context, text)
 
     def validate(self, text: str) -> str | None:
-        """What is wrong with a half-typed line."""
+        """What is wrong with a half-typed line; a number at a lesson's question is an answer."""
+        if text.strip().isdecimal() and self._lesson is not None and self._lesson.prompt:
+            return None
         return validate(all_commands(), self._runner.context, text)
 
     def toolbar(self) -> Sequence[tuple[str, str]]:
@@ -140,14 +173,16 @@ class SessionHost:
         view = session.program.view
         program = "none" if view is None else f"{view.pid} {session.busy_text}"
         fields = [("program", program), ("tracer", tracer), ("queue", " ".join(sleepers) or "empty")]
+        if self._lesson is not None:
+            fields.insert(0, ("lesson", self._lesson.where))
         if self._threads.running:
             fields.append(("command", self._threads.running))
         fields.append(("desk", str(session.tracer.desk_length)))
         return fields
 
     def prompt(self) -> str:
-        """The prompt."""
-        return "tracedbg> "
+        """The prompt; a lesson's question has one of its own."""
+        return (self._lesson.prompt if self._lesson is not None else "") or "tracedbg> "
 
     def context(self) -> Sequence[Shown]:
         """Source around the program counter, for the split."""
@@ -173,7 +208,14 @@ class SessionHost:
             self.leave()
 
 
-def run_interactive(events: str, detail: Detail, program: list[str], lines: list[tuple[str, bool]], tty: str = "") -> int:
+def run_interactive(
+    events: str,
+    detail: Detail,
+    program: list[str],
+    lines: list[tuple[str, bool]],
+    tty: str = "",
+    lesson: Callable[[Session, Stage], Lesson] | None = None,
+) -> int:
     """Serve a terminal until the person leaves; the exit status.
 
     Args:
@@ -182,18 +224,23 @@ def run_interactive(events: str, detail: Detail, program: list[str], lines: list
         program: with its arguments, from the command line.
         lines: to run first, `(line, echo it)`.
         tty: a terminal to run the program on.
+        lesson: makes what is to be played.
     """
     from .plain import is_dumb
 
     with Session(events=events, detail=detail) as session:
         session.choose(program, tty)
         pump = Pump()
-        host = SessionHost(session, pump, _columns)
+        # In a lesson the order is what counts, and a narrow screen has no room for seconds.
+        host = SessionHost(session, pump, _columns, times=lesson is None or _columns() >= _ROOM_FOR_TIMES)
         host.start()
-        if program:
+        if lesson is not None:
+            session.lesson = lesson(session, host)
+            host.submit_in_order("lesson next")
+        elif program:
             host.say("note", f"{os.path.basename(session.program.path)}: run starts it, break FUNCTION stops it, help explains")
         else:
-            host.say("note", "tracedbg: file PROGRAM chooses one, help explains, tracedbg tour shows the idea")
+            host.say("note", "tracedbg: file PROGRAM chooses one, help explains, tracedbg learn lists lessons")
         for text, _ in lines:
             host.say("input", f"tracedbg> {text}")
             host.submit_in_order(text)

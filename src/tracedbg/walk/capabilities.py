@@ -5,12 +5,10 @@ Whatever thread of a process that holds no tracer: whether a seccomp filter refu
 
 from __future__ import annotations
 
-import errno as _errno
-import os
 import select
 from collections.abc import Collection, Iterable
 
-from tracedbg.kernel import needs
+from tracedbg.kernel import needs, refusals
 from tracedbg.kernel.needs import Need
 from tracedbg.kernel.reap import Reaper
 from tracedbg.kernel.spawn import SpawnSpec
@@ -71,9 +69,8 @@ class Capabilities:
             child.close()
         if not refused:
             return need
-        return Need(
-            False, f"PTRACE_TRACEME is refused: {os.strerror(refused[0])}", needs.SECCOMP_REMEDY if refused[0] == _errno.EPERM else ""
-        )
+        error = refusals.explain_exec("traceme", refused[0], _TRY)
+        return Need(False, error.what, error.todo)
 
 
 def _nowhere() -> tuple[int, int, int]:

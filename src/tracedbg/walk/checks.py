@@ -16,6 +16,7 @@ from .document import Block, Prediction, Problem
 _NOT_HERE = {
     "quit": "a walkthrough ends by itself",
     "fg": "nobody is there to type: use input",
+    **dict.fromkeys(("lesson", "lesson next", "lesson guess", "lesson again", "hint", "more"), "it is for whoever plays the page"),
 }
 
 

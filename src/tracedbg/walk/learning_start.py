@@ -1,0 +1,231 @@
+"""`tracedbg learn` and `tracedbg tour`: which lesson, from which step, at a terminal or without.
+
+Main thread.  Compilers and probes run before the session is made, because afterwards a waiter on -1 would collect their statuses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+import msgspec
+
+from tracedbg.kernel.reap import Reaper
+from tracedbg.model.errors import NotFound, NotHere
+from tracedbg.model.text import Shown, visible
+from tracedbg.session.lesson import Lesson as LessonPort
+from tracedbg.session.lesson import Stage
+from tracedbg.session.session import Session
+
+from . import compiling, learning_text
+from .capabilities import Capabilities
+from .document import Document, WrongFile
+from .learning import Lesson
+from .learning_progress import Mark, Progress, digest_to, progress_path
+from .moments import Lack
+from .reading import read
+from .shipped import find, is_shipped, lessons, name_of, what_it_runs
+from .testing import FAILED, PASSED, WRONG, failure_lines
+
+TOUR = "tour"
+"""The first lesson."""
+
+Maker = Callable[[Session, Stage], LessonPort]
+
+
+class Front(msgspec.Struct, frozen=True):
+    """What a command line offers a lesson.
+
+    Args:
+        interactive: somebody sits at a terminal.
+        terminal: plays a lesson there, with a prompt, until the person leaves.
+        alone: plays one without a prompt; takes what makes it and the pace, 0 for no pauses; an exit status.
+        out: for words before and after.
+    """
+
+    interactive: bool
+    terminal: Callable[[Maker], object]
+    alone: Callable[[Maker, float], int]
+    out: TextIO
+
+
+def main(name: str, argv: Sequence[str], front: Front) -> int:
+    """Run the sub-command; the exit status.
+
+    Args:
+        name: ``learn`` or ``tour``.
+        argv: what followed it.
+        front: how to play.
+
+    Raises:
+        UserError: a lesson or a step that is not there.
+        NotHere: it cannot be played on this machine; says what is missing and the remedy.
+    """
+    given = _parser(name).parse_args([TOUR, *argv] if name == "tour" else argv)
+    progress = Progress(progress_path(os.environ))
+    if not given.lesson:
+        front.out.writelines(f"{line}\n" for line in listed(progress))
+        return PASSED
+    try:
+        document = read(find(given.lesson))
+    except WrongFile as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
+        return WRONG
+    if given.step and document.step(given.step) is None:
+        known = ", ".join(step.slug for step in document.steps)
+        raise NotFound(f"there is no step '{given.step}'", f"steps are {known}")
+    if not (is_shipped(document.path) or given.trust or _trusted(document, front)):
+        return FAILED
+    if given.restart:
+        progress.forget(document)
+    with _prepared(document, front.out) as lacks:
+        return _play(document, lacks, progress, given, front)
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"tracedbg {name}",
+        description="The first lesson: what a debugger is to the kernel."
+        if name == "tour"
+        else "Play a lesson; without a name, list them.",
+        epilog="Enter goes on, Ctrl-D leaves; the next time it comes back to where you were.",
+    )
+    if name == "tour":
+        parser.add_argument("lesson", help=argparse.SUPPRESS)
+        parser.usage = "tracedbg tour [--auto] [--step SLUG] [--restart] [--speed X]"
+    else:
+        parser.add_argument("lesson", nargs="?", default="", metavar="LESSON", help="the name of a lesson, or a walkthrough's path")
+    parser.add_argument("--auto", action="store_true", help="ask nothing, pause for reading only")
+    parser.add_argument("--step", default="", metavar="SLUG", help="begin at this step; those before it are played without pauses")
+    parser.add_argument("--restart", action="store_true", help="forget how far you were")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="with --auto: read X times as fast")
+    parser.add_argument("--trust", action="store_true", help="do not ask before a walkthrough from elsewhere runs its programs")
+    return parser
+
+
+def _speed(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a speed: 2 is twice as fast")
+    return number
+
+
+# --- the list -----------------------------------------------------------------------------------------------------------------
+def listed(progress: Progress) -> list[str]:
+    """The lessons, each with the question that it answers and how far it was played."""
+    lines = ["Each lesson answers a question, on your own kernel:", ""]
+    pages = [(name_of(path), read(path)) for path in lessons()]
+    width = max((len(name) for name, _ in pages), default=0)
+    for name, document in pages:
+        how_far = _how_far(document, progress.mark(document))
+        lines.append(str(visible(f"  {name:<{width}}  {document.title}" + (f"  ({how_far})" if how_far else ""))))
+    return [*lines, "", "tracedbg learn NAME plays one. Enter goes on, Ctrl-D leaves, and the next time it comes back to where you were."]
+
+
+def _how_far(document: Document, mark: Mark) -> str:
+    slugs = [step.slug for step in document.steps]
+    if mark.done:
+        return "played"
+    return f"step {min(slugs.index(mark.step) + 2, len(slugs))} of {len(slugs)} is next" if mark.step in slugs else ""
+
+
+# --- before the session -------------------------------------------------------------------------------------------------------
+def _trusted(document: Document, front: Front) -> bool:
+    """Show what a foreign page would run, and ask."""
+    out = front.out
+    out.write(f"{visible(document.path)} does not come with tracedbg. It runs programs with your rights:\n\n")
+    out.writelines(f"  {line}\n" for line in what_it_runs(document) or [Shown("(nothing but system calls of its own threads)")])
+    if not front.interactive:
+        out.write("\nNothing was run: nobody is here to say yes; --trust plays it.\n")
+        return False
+    out.write("\nPlay it? (y or n) ")
+    out.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextlib.contextmanager
+def _prepared(document: Document, out: TextIO) -> Iterator[dict[str, Lack]]:
+    """What this machine lacks; meanwhile the working directory is a folder with the page's programs."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory(prefix="tracedbg-") as folder:
+        with Reaper() as reaper:
+            lacks = Capabilities(reaper).lacks(document.all_needs)
+            missing = [lacks[need] for need in document.needs if need in lacks]
+            if missing:
+                first = missing[0]
+                name = learning_text.called(document)
+                raise NotHere(visible(f"the {name} needs {first.need}, and here it is refused: {first.reason}"), first.remedy)
+            failures = compiling.compile_all(document, folder, reaper)
+        if failures:
+            lines = [line for failure in failures for line in failure_lines(document.path, failure)]
+            raise NotHere("a program of the page cannot be compiled:\n" + "\n".join(lines))
+        os.chdir(folder)
+        try:
+            yield lacks
+        finally:
+            os.chdir(before)
+
+
+# --- the session --------------------------------------------------------------------------------------------------------------
+def _play(document: Document, lacks: dict[str, Lack], progress: Progress, given: argparse.Namespace, front: Front) -> int:
+    alone = given.auto or not front.interactive
+    first, mark, told = _first(document, progress.mark(document), given.step, alone=alone)
+    made: list[Lesson] = []
+
+    def make(session: Session, stage: Stage) -> LessonPort:
+        for line in told:
+            stage.tell(learning_text.line(("warn", line)))
+        lesson = Lesson(
+            document,
+            session,
+            stage,
+            lacks,
+            mark=mark,
+            first=first,
+            note=lambda new: progress.note(document, new),
+            coda=_coda(document, alone=alone),
+            alone=alone,
+        )
+        made.append(lesson)
+        return lesson
+
+    if alone:
+        return front.alone(make, given.speed if front.interactive else 0.0)
+    front.terminal(make)
+    lesson = made[0]
+    if lesson.failed:
+        return FAILED
+    if not lesson.over:
+        front.out.write(f"tracedbg learn {learning_text.called(document)} comes back to where you were.\n")
+    if progress.trouble:
+        front.out.write(f"Your progress is not kept: {visible(progress.trouble)}.\n")
+    return PASSED
+
+
+def _first(document: Document, mark: Mark, step: str, *, alone: bool) -> tuple[int, Mark, list[str]]:
+    """The number of the step to stop at first, the mark that still holds, and what to say about it."""
+    slugs = [each.slug for each in document.steps]
+    if step:
+        return slugs.index(step) + 1, mark, []
+    if alone or not mark.step:
+        return 1, mark, []
+    if mark.step not in slugs or digest_to(document, mark.step) != mark.digest:
+        return 1, Mark(), ["This page has changed since you played it, so it starts over."]
+    if mark.done or mark.step == slugs[-1]:
+        return 1, Mark(), ["You have played this lesson to its end; it starts over."]
+    return slugs.index(mark.step) + 2, mark, []
+
+
+def _coda(document: Document, *, alone: bool) -> str:
+    """What to do next, Markdown."""
+    names = [name_of(path) for path in lessons()]
+    name = learning_text.called(document)
+    following = names[names.index(name) + 1] if name in names[:-1] else ""
+    next_one = f"**Next:** `tracedbg learn {following}`, *{read(find(following)).title}*." if following else ""
+    yours = "" if alone else "The prompt is yours, and everything that the lesson made is still there; `quit` leaves."
+    return "\n\n".join(filter(None, [next_one or "`tracedbg learn` lists all lessons.", yours]))
