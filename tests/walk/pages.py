@@ -21,6 +21,14 @@ from tracedbg.walk.reading import parse
 HERE = Path(__file__).parent
 EXAMPLES = [HERE / "10-whose-tracee.md", HERE / "11-one-stop.md"]
 
+C = "```c tracee={name}{flags}\n{code}\n```\n\n"
+SLEEPER = C.format(
+    name="sleeper",
+    flags="",
+    code="#include <signal.h>\n#include <unistd.h>\nint main(void) { signal(SIGHUP, SIG_IGN); fork(); for (;;) pause(); }",
+)
+"""A program that its terminal's end does not end, with a child that nobody traces."""
+
 
 def step(*lines: str, name: str = "Step", info: str = "", above: str = "") -> str:
     """A step with one block."""
@@ -32,10 +40,9 @@ def page(*steps: str, front: str = "", intro: str = "") -> str:
     return (f"---\n{front}\n---\n" if front else "") + "# Title\n\n" + intro + "".join(steps)
 
 
-def kept(text: str, *, go_on: bool = False, until: str = "", without: tuple[str, ...] = ()) -> Played:
-    """Play a page by a keeper of its own: compiled, in a process of its own."""
-    with Keeper(without) as keeper:
-        return keeper.play(parse(text, "x.md"), go_on=go_on, until=until)
+def kept(keeper: Keeper, text: str) -> Played:
+    """Play a page as front ends do: compiled, in a process of its own."""
+    return keeper.play(parse(text, "x.md"))
 
 
 def play(text: str, *, go_on: bool = False, until: str = "", lacks: tuple[str, ...] = ()) -> Player:

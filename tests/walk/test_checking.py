@@ -6,8 +6,6 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,9 @@ from tracedbg.walk import checking, conformance, shipped
 from tracedbg.walk.catalogue import CHAPTERS, RULES
 from tracedbg.walk.checking import Conformance, Host, Row, check, row_of
 from tracedbg.walk.document import Document
-from tracedbg.walk.keeper import Keeper, Played
+from tracedbg.walk.keeper import Played
 from tracedbg.walk.moments import Failure, Lack, Seen, StepResult
-from tracedbg.walk.reading import parse, read
+from tracedbg.walk.reading import parse
 
 HOST = Host("6.18.0", "x86_64", 2, 0, "0.1.0")
 ESRCH = Seen(9, "expect w1 ptrace = -1 ESRCH", "w1", "ptrace(PTRACE_CONT, 7, 0, 0) = -1 ESRCH (No such process)")
@@ -261,74 +259,6 @@ def test_litmus_counts(tmp_path: Path) -> None:
     assert any(line.startswith("  failed in 4 runs; the first time so:") for line in lines)
     with pytest.raises(NotFound, match=r"there is no step .counts. in .*; steps are make, count"):
         command("litmus", f"{path}:counts")
-
-
-# --- every lesson that ships --------------------------------------------------------------------------------------------------
-LESSONS = shipped.lessons()
-
-
-def test_lessons_are_walkthroughs_and_name_known_rules() -> None:
-    status, lines = command("lint", *LESSONS) if LESSONS else (0, [])
-    assert status == 0, lines
-    shown = [(path.name, rule) for path in LESSONS for each in read(path).steps for rule in each.rules]
-    assert [(name, rule) for name, rule in shown if rule not in RULES] == []
-
-
-@pytest.fixture(scope="module")
-def keeper() -> Iterator[Keeper]:
-    with Keeper() as made:
-        # The process that makes players is there before the first test looks for leftovers.
-        made.play(parse(page(step("on repl getpid")), "x.md"))
-        yield made
-
-
-@pytest.mark.slow
-@pytest.mark.needs("ptrace")
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_each_lesson_passes(path: Path, keeper: Keeper) -> None:
-    one = keeper.play(read(path), go_on=True)
-    assert one.failures == []
-    assert (one.not_run, one.left) == ((), 0)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The first expectation of a step that shows a rule."""
-
-    path: Path
-    slug: str
-    rule: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.rule} in {self.path.stem}"
-
-
-def claims() -> list[Claim]:
-    found = []
-    for path in LESSONS:
-        for each in read(path).steps:
-            lines = (line for block in each.blocks for line in block.lines if line.asserts and line.text.split()[1] != "not")
-            first = next(lines, None)
-            found += [Claim(path, each.slug, rule, first.line) for rule in each.rules if first is not None]
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.needs("ptrace")
-@pytest.mark.parametrize("claim", claims(), ids=str)
-def test_each_rule_can_fail(claim: Claim, keeper: Keeper) -> None:
-    """With one expectation that asks for what the kernel does not do, the rule differs, at that line."""
-    lines = claim.path.read_text().split("\n")
-    falsified = re.sub(r"\s+within \S+$", "", lines[claim.line - 1].rstrip()) + " NEVER-SAID within 0.2s"
-    lines[claim.line - 1] = falsified
-    one = keeper.play(parse("\n".join(lines), str(claim.path)), until=claim.slug)
-    row = row_of(claim.rule, [one])
-    if row.verdict == "not here":
-        pytest.skip(f"needs {row.shown[0].lacks[0].need}: {row.shown[0].lacks[0].reason}")
-    assert row.verdict == ("varies" if RULES[claim.rule].may_vary else "differs")
-    assert one.failures[0].line == claim.line
-    assert one.failures[0].asked == falsified.strip()
 
 
 def test_a_bar_leaves_nothing_on_the_screen() -> None:

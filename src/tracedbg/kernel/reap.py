@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from tracedbg.model.errors import InternalError
 from tracedbg.model.ids import Pid
 from tracedbg.model.names import WAIT_OPTIONS
 from tracedbg.model.waitstatus import WaitStatus, exited
@@ -79,8 +80,10 @@ class Child:
 class Reaper:
     """Starts processes and makes sure that nothing of them is left.
 
-    A context manager; `spawn`, `end` and `end_all` may be called by any thread.
+    A context manager; `spawn`, `end` and `end_all` may be called by any thread.  One at a time in a process: it collects every child.
     """
+
+    _active = threading.Lock()
 
     def __init__(self) -> None:
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -93,6 +96,8 @@ class Reaper:
         self._thread = threading.Thread(target=self._collect, name="reaper", daemon=True)
 
     def __enter__(self) -> Self:
+        if not self._active.acquire(blocking=False):
+            raise InternalError("a second reaper would take the first one's children", "play one after the other")
         self._prctl(_GET_SUBREAPER, ctypes.byref(self._was_subreaper), 0, 0, 0)
         self._prctl(_SET_SUBREAPER, 1, 0, 0, 0)
         self._others = frozenset(self._living())
@@ -106,6 +111,7 @@ class Reaper:
             self._changed.notify_all()
         self._thread.join(_END_S)
         self._prctl(_SET_SUBREAPER, self._was_subreaper.value, 0, 0, 0)
+        self._active.release()
 
     def spawn(self, spec: SpawnSpec) -> Child:
         """Start a process.

@@ -105,7 +105,7 @@ def _captured(results: Sequence[StepResult]) -> Iterator[str]:
 def _predicted(prediction: Prediction, results: Sequence[StepResult]) -> Iterator[str]:
     """Which choice of a question was right how often."""
     judged = [verdict for result in results for verdict in result.judged if verdict.line == prediction.line]
-    yield f"  predicted in line {prediction.line}: {visible(prediction.question.splitlines()[0] if prediction.question else '')}"
+    yield f"  predicted in line {prediction.line}: {visible(' '.join(prediction.question.split()))}"
     if not prediction.judged:
         lanes = Counter(verdict.lane for verdict in judged)
         yield f"    for thinking; the event came from {', '.join(f'{visible(lane)} {count}' for lane, count in lanes.most_common())}"
