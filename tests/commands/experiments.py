@@ -555,6 +555,7 @@ WAIT: dict[str, str] = {
     on c1 exit_group 1
     on c2 exit_group 2
     look c1 state=Z
+    look c2.t state=gone
     look c2 state=Z
     on p wait4 -1 WNOHANG
     expect p wait4 = $c2 exited 2
