@@ -1,4 +1,7 @@
-"""Experiments on tracing, waiting and waking, typed line by line: the language is enough for them, and the kernel answers as told."""
+"""Experiments on tracing, waiting and waking, typed line by line: the language is enough for them, and the kernel answers as told.
+
+The lessons show the same rules in every run, so these are for `.ci/run --long`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import pytest
 from tests.commands.console import console
 from tests.commands.experiments import ORDER, TRACER, WAIT, WAKE
 
-pytestmark = [pytest.mark.needs("ptrace"), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("ptrace"), pytest.mark.slow, pytest.mark.long]
 
 ALL = {**TRACER, **WAIT, **WAKE, **ORDER}
 
