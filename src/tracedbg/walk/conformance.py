@@ -13,7 +13,7 @@ import msgspec
 from tracedbg.model.text import visible
 
 from .catalogue import CHAPTERS
-from .checking import VERDICTS, Conformance, Row, Shown
+from .checking import VERDICTS, Conformance, Row
 from .testing import failure_lines, lack_line
 
 FORMAT = "tracedbg-check"
@@ -51,8 +51,9 @@ def _row_lines(row: Row, width: int, full: bool) -> Iterator[str]:
     yield from textwrap.wrap(str(visible(row.says)), max(width, 40), initial_indent=indent, subsequent_indent=indent)
     if row.verdict == "not shown":
         yield f"{indent}- no lesson shows it"
-    for shown in row.shown:
-        yield from (f"{indent}- {line}" for line in _told(shown))
+    yield from (f"{indent}- {line}" for line in _lacking(row))
+    for failure, path in ((failure, shown.path) for shown in row.shown for failure in shown.failures):
+        yield from (f"{indent}- {line}" for line in failure_lines(path, failure))
     if full:
         seen = [each for shown in row.shown for each in shown.evidence if each.lane]
     else:
@@ -60,12 +61,9 @@ def _row_lines(row: Row, width: int, full: bool) -> Iterator[str]:
     yield from (f"{indent}| {visible(f'{each.lane}  {each.text}')}" for each in seen)
 
 
-def _told(shown: Shown) -> Iterator[str]:
-    """What speaks against it, in one step that shows it."""
-    for lack in dict.fromkeys(shown.lacks):
-        yield lack_line(lack)
-    for failure in shown.failures:
-        yield from failure_lines(shown.path, failure)
+def _lacking(row: Row) -> list[str]:
+    """What is missing here, each thing once."""
+    return list(dict.fromkeys(lack_line(lack) for shown in row.shown for lack in shown.lacks))
 
 
 def _summary(report: Conformance) -> str:
@@ -101,7 +99,7 @@ def as_markdown(report: Conformance) -> Iterator[str]:
 
 def _evidence(row: Row) -> str:
     if row.verdict == "not here":
-        return _cell("; ".join(dict.fromkeys(lack_line(lack) for shown in row.shown for lack in shown.lacks)))
+        return _cell("; ".join(_lacking(row)))
     if row.verdict == "holds" and row.key is not None:
         return f"`{_cell(f'{row.key.lane}: {row.key.text}')}`"
     return ""
