@@ -17,20 +17,23 @@ from . import procfs, raw
 
 _FIRST_LOOK_S = 0.001
 _SLOWEST_LOOK_S = 1.0
-_SETTLE_S = 0.05
-"""For so long a thread that blocks in a wait call without a wait channel is taken to be on its way in, not asleep yet."""
+_SETTLE_S = 1.0
+"""For so long after the first such sight a thread in state S without a wait channel is taken to be on its way in, not asleep yet: it has
+set its state and has not left its run queue (get_wchan, kernel/sched/core.c), which takes as long as others keep the processor."""
+_SETTLING_LOOK_S = 0.02
 _NEVER = float("inf")
 
 
 class Watched:
     """One call under observation; owned by the witness but for `over`, which the caller sets."""
 
-    __slots__ = ("asleep_at", "call", "in_call", "in_vain", "lane", "look_at", "over", "pause", "seq", "since", "switches", "tid", "wchan",
-                 "woken")  # fmt: skip
+    __slots__ = ("asleep_at", "call", "in_call", "in_vain", "lane", "look_at", "over", "pause", "seq", "settling", "since", "switches",
+                 "tid", "wchan", "woken")  # fmt: skip
 
     def __init__(self, tid: int, lane: str, seq: int, in_call: tuple[int, str] | None = None) -> None:
         self.tid, self.lane, self.seq, self.in_call = tid, lane, seq, in_call
         self.since = time.monotonic()
+        self.settling = 0.0
         self.look_at = self.since + _FIRST_LOOK_S
         self.pause = _FIRST_LOOK_S
         self.over = False
@@ -137,11 +140,14 @@ class Witness:
         known = watched.in_call
         sleep = procfs.asleep_in_wait(watched.tid) if known is None else asleep_in_call(watched.tid, *known)
         if sleep is None or watched.over:
+            watched.settling = 0.0
             return
-        if sleep.wchan == "0" and time.monotonic() - watched.since < _SETTLE_S:
-            watched.pause = _FIRST_LOOK_S
-            watched.look_at = time.monotonic() + _FIRST_LOOK_S
-            return
+        if sleep.wchan == "0":
+            watched.settling = watched.settling or time.monotonic()
+            if time.monotonic() - watched.settling < _SETTLE_S:
+                watched.pause = min(watched.pause, _SETTLING_LOOK_S)
+                watched.look_at = time.monotonic() + watched.pause
+                return
         if not watched.asleep_at:
             watched.asleep_at = time.monotonic()
             watched.switches = sleep.voluntary_switches
