@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 _MOVES = (ProgramStopped, ThreadAsleep, ThreadWoken, TraceeGone, TraceeResumed, TraceeStopped)
 """Events after which the toolbar says something else."""
-_ROOM_FOR_TIMES = 100
-"""Columns."""
 
 
 class SessionHost:
@@ -231,8 +229,8 @@ def run_interactive(
     with Session(events=events, detail=detail) as session:
         session.choose(program, tty)
         pump = Pump()
-        # In a lesson the order is what counts, and a narrow screen has no room for seconds.
-        host = SessionHost(session, pump, _columns, times=lesson is None or _columns() >= _ROOM_FOR_TIMES)
+        # In a lesson the order is what counts, and its text begins where the log does.
+        host = SessionHost(session, pump, _columns, times=lesson is None)
         host.start()
         if lesson is not None:
             session.lesson = lesson(session, host)

@@ -19,7 +19,7 @@ from tracedbg.session.lesson import Pieces, Stage
 from tracedbg.session.session import Session
 
 from . import learning_text as text
-from .document import Block, Details, Document, Prediction, Step
+from .document import Block, Details, Document, Prediction, Rules, Step
 from .learning_progress import Mark, digest_to
 from .moments import (
     Answered,
@@ -84,6 +84,7 @@ class Lesson:
         self._previewed: Block | None = None
         self._read: list[Pieces] = []
         self._unread = 0
+        self._rules: list[Rules] = []
         self._hints: list[Details] = []
         self._more: list[Details] = []
         # Replaced whole; read on any thread.
@@ -216,15 +217,19 @@ class Lesson:
     def _takes(self, moment: Moment) -> bool:
         """Take note of a moment and show it; True to pause before that."""
         if isinstance(moment, StepBegins):
-            self._begin(moment)
-            if self._replaying:
+            if moment.number < self._first and self._first > 1:
+                self._begin(moment)
                 return False
+            if moment.number == self._first > 1:
+                self._stage.mute(False)
+                self._unread = 0
             pause = self._unread > 0
         elif isinstance(moment, LineDone) and moment.failure is not None:
             self._stage.mute(False)
             self._tell(text.failure(self._document, self._step, moment.failure, replayed=self._replaying))
             return False
         elif isinstance(moment, StepEnds):
+            self._rules_at_last()
             self._noted(moment.step)
             return False
         elif self._replaying:
@@ -250,25 +255,26 @@ class Lesson:
 
     def _begin(self, moment: StepBegins) -> None:
         self._step, self._number = moment.step, moment.number
-        self._guessed, self._asked, self._more = [], [], []
+        self._guessed, self._asked, self._more, self._rules = [], [], [], []
         self._hints = (
             [] if moment.step is None else [part for part in moment.step.parts if isinstance(part, Details) and part.kind == "hint"]
         )
         if moment.number == 0 and self._first > 1:
-            self._show(moment)
+            self._readable(text.heading(self._document, moment, self._stage.columns()))
             self._tell(text.replaying(self._document, self._first))
             self._stage.mute(True)
-        elif moment.number == self._first > 1:
-            self._stage.mute(False)
-            self._unread = 0
 
     def _show(self, moment: Moment) -> None:
         """Show what a moment brings; blocks show themselves through the log."""
         columns, colour = self._stage.columns(), self._stage.colour
         if isinstance(moment, StepBegins):
+            self._begin(moment)
             self._read = []
             self._readable(text.heading(self._document, moment, columns))
         elif isinstance(moment, Reading):
+            if isinstance(moment.part, Rules) and self._predicts:
+                self._rules.append(moment.part)  # before the prediction it would give the answer away
+                return
             self._readable(text.reading(moment.part, columns, colour=colour))
         elif isinstance(moment, LineDone):
             if moment.seen is not None:
@@ -288,6 +294,16 @@ class Lesson:
                 self._more.append(moment.details)
                 if not self._alone:
                     self._tell(text.offer_more(moment.details))
+
+    @property
+    def _predicts(self) -> bool:
+        return self._step is not None and any(isinstance(part, Prediction) for part in self._step.parts)
+
+    def _rules_at_last(self) -> None:
+        """The rules that a step has shown, after its explanations."""
+        rules, self._rules = self._rules, []
+        for rule in rules:
+            self._readable(text.reading(rule, self._stage.columns(), colour=self._stage.colour))
 
     # --- questions and pauses -------------------------------------------------------------------------------------------------
     def _ask(self, prediction: Prediction) -> None:

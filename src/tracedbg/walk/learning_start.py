@@ -226,6 +226,6 @@ def _coda(document: Document, *, alone: bool) -> str:
     names = [name_of(path) for path in lessons()]
     name = learning_text.called(document)
     following = names[names.index(name) + 1] if name in names[:-1] else ""
-    next_one = f"**Next:** `tracedbg learn {following}`, *{read(find(following)).title}*." if following else ""
+    next_one = f"**Next:** `tracedbg learn {following}`: {read(find(following)).title}" if following else ""
     yours = "" if alone else "The prompt is yours, and everything that the lesson made is still there; `quit` leaves."
     return "\n\n".join(filter(None, [next_one or "`tracedbg learn` lists all lessons.", yours]))

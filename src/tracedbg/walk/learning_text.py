@@ -53,7 +53,8 @@ def reading(part: Prose | Rules | TraceeSource, columns: int, *, colour: bool) -
 def question(prediction: Prediction, order: Sequence[int], columns: int, *, colour: bool) -> list[Pieces]:
     """A prediction with its choices, numbered in the order in which they are shown."""
     choices = [prediction.choices[number] for number in order]
-    lines = markdown_lines(f"**What do you think?** {prediction.question}", columns, colour=colour)
+    asked = prediction.question[:1].upper() + prediction.question[1:]
+    lines = markdown_lines(f"**What do you think?** {asked}", columns, colour=colour)
     listed = "\n".join(f"{number}. {_choice(choice)}" for number, choice in enumerate(choices, 1))
     return [*lines, (), *markdown_lines(listed, columns, colour=colour), ()]
 
@@ -97,7 +98,7 @@ def answered(moment: Answered, guess: Choice | None, columns: int, *, colour: bo
 
 def explanation(details: Details, columns: int, *, colour: bool) -> list[Pieces]:
     """The text behind ``Why?``."""
-    return [line(("heading", details.summary)), (), *markdown_lines(details.text, columns, colour=colour), ()]
+    return [(), line(("heading", details.summary)), (), *markdown_lines(details.text, columns, colour=colour), ()]
 
 
 def offer_more(details: Details) -> list[Pieces]:
@@ -133,7 +134,7 @@ def cannot_go_on(document: Document, step: Step | None) -> list[Pieces]:
 
 def the_end(document: Document, coda: str, columns: int, *, colour: bool) -> list[Pieces]:
     """The last words."""
-    end = f"**That was:** {document.title}."
+    end = f"**That was:** {document.title}"
     return [*markdown_lines("\n\n".join(filter(None, [end, coda])), columns, colour=colour), ()]
 
 
