@@ -127,7 +127,9 @@ class SessionHost:
         self._threads.submit_in_order(line)
 
     def interrupt(self) -> str:
-        """Ctrl-C on an empty line."""
+        """Ctrl-C on an empty line; between the blocks of a lesson it must not reach the program, whose stop the page has plans for."""
+        if self._lesson is not None and not self._threads.running:
+            return "nothing is running; Enter goes on with the lesson, Ctrl-D leaves it"
         return self.session.interrupt(gently=True) or "nothing is running; quit leaves tracedbg"
 
     def request_quit(self) -> str | None:

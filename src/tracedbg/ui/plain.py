@@ -47,6 +47,7 @@ class _Plain:
         """Until end of input is confirmed, or the host says so by `leave`."""
         before = signal.signal(signal.SIGINT, self._sigint)
         try:
+            self._watch()  # what the command line asked for comes before the first prompt
             while self._one_line():
                 pass
         finally:

@@ -92,7 +92,8 @@ class Lesson:
         self._number = 0
         self._playing = False
         self._over = False
-        self._turned = 0.0
+        self._pauses_made = 0
+        self._turned = (-1, 0.0)
         self._words = 0
 
     # --- session.lesson.Lesson ------------------------------------------------------------------------------------------------
@@ -130,11 +131,11 @@ class Lesson:
         if self._over:
             return line
         if not word:
-            # A key held a moment too long is one key press: otherwise it would turn two pages.
-            now = time.monotonic()
-            if self._playing or now - self._turned < _DOUBLE_S:
+            # Pressed twice before the first one has been served, Enter would turn two pages.
+            now, (pauses, at) = time.monotonic(), self._turned
+            if self._playing or (pauses == self._pauses_made and now - at < _DOUBLE_S):
                 return None
-            self._turned = now
+            self._turned = (self._pauses_made, now)
             return "lesson next"
         if isinstance(self._held, Asking) and word.isdecimal():
             return f"lesson guess {word}"
@@ -187,6 +188,7 @@ class Lesson:
         try:
             self._run(guess)
         finally:
+            self._pauses_made += 1
             self._playing = False
 
     def _run(self, guess: int | None) -> None:
