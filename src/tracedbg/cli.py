@@ -83,7 +83,9 @@ def _walk(options: argparse.Namespace) -> int:
             return _learn(options, name, words)
         from tracedbg.walk import commandline
 
-        return commandline.main(name, words)
+        status = commandline.main(name, words)
+        sys.stdout.flush()  # here, where a reader that has gone is no defect
+        return status
     except KeyboardInterrupt:
         _complain("interrupted")
         return 128 + signal.SIGINT
