@@ -30,7 +30,7 @@ Verdict = Literal["holds", "differs", "not here", "varies", "not shown"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "differs", "not here", "varies", "not shown")
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Showing(msgspec.Struct, frozen=True):
     """A step that shows a rule, and how it went.
 
     Args:
@@ -67,7 +67,7 @@ class Row(msgspec.Struct, frozen=True):
     level: str
     says: str
     verdict: Verdict
-    shown: tuple[Shown, ...]
+    shown: tuple[Showing, ...]
 
     @property
     def key(self) -> Seen | None:
@@ -206,15 +206,15 @@ def _statement(name: str, played: Iterable[Played]) -> str:
     return next((part.statement for part in parts if isinstance(part, Rules) and name in part.ids), "")
 
 
-def _shown(rule: Rule, played: Played, step: Step) -> Shown:
+def _shown(rule: Rule, played: Played, step: Step) -> Showing:
     path = str(visible(played.document.path))
     if played.lacks:
-        return Shown(path, step.line, step.slug, "not here", lacks=played.lacks)
+        return Showing(path, step.line, step.slug, "not here", lacks=played.lacks)
     result = next((result for result in played.steps if result.slug == step.slug), None)
     if result is None:
         # Not reached: the page could not be played to this step.
-        return Shown(path, step.line, step.slug, "differs", failures=tuple(played.failures))
-    return Shown(path, step.line, step.slug, _verdict(rule, result), result.seen, result.failures, result.lacks)
+        return Showing(path, step.line, step.slug, "differs", failures=tuple(played.failures))
+    return Showing(path, step.line, step.slug, _verdict(rule, result), result.seen, result.failures, result.lacks)
 
 
 def _verdict(rule: Rule, result: StepResult) -> Verdict:
