@@ -126,7 +126,7 @@ def test_a_prediction() -> None:
         assert it.lesson.prompt == "your guess, 1-3> "
         shown = it.type(number_of(asked, "= -1 EPERM"))
         assert "What happened:\n    w1  wait4(-1, __WALL) = -1 ECHILD" in shown
-        assert "You had predicted: `= -1 EPERM`: it is forbidden" in shown
+        assert "You had predicted: `= -1 EPERM` - it is forbidden" in shown
         assert "Which rule explains the difference?" in shown
         assert "ok expect w1 wait4 = -1 ECHILD" in shown
         assert "no child" not in shown

@@ -117,7 +117,8 @@ class Lesson:
         """The step, and what Enter does next."""
         if self._over:
             return "the lesson is over"
-        return f"{self._number}/{len(self._document.steps)}, {'it plays' if self._playing else text.enter(self._held, len(self._order))}"
+        step = f"{self._number}/{len(self._document.steps)}" if self._number else self._document.title
+        return f"{step}, {'it plays' if self._playing else text.enter(self._held, len(self._order))}"
 
     @property
     def prompt(self) -> str:
@@ -190,6 +191,9 @@ class Lesson:
         finally:
             self._pauses_made += 1
             self._playing = False
+        # Last of all: whoever reads it may press Enter at once.
+        if self._held is not None:
+            self._tell_how(self._held)
 
     def _run(self, guess: int | None) -> None:
         held, self._held = self._held, None
@@ -243,7 +247,6 @@ class Lesson:
         elif not pause:
             self._show(moment)
             return False
-        self._tell_how(moment)
         return True
 
     def _pauses(self, moment: Moment) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
@@ -69,7 +71,7 @@ def main(name: str, argv: Sequence[str], front: Front) -> int:
     given = _parser(name).parse_args([TOUR, *argv] if name == "tour" else argv)
     progress = Progress(progress_path(os.environ))
     if not given.lesson:
-        front.out.writelines(f"{line}\n" for line in listed(progress))
+        front.out.writelines(f"{line}\n" for line in listed(progress, max(shutil.get_terminal_size((100, 24)).columns, 60)))
         return PASSED
     try:
         document = read(find(given.lesson))
@@ -116,15 +118,17 @@ def _speed(text: str) -> float:
 
 
 # --- the list -----------------------------------------------------------------------------------------------------------------
-def listed(progress: Progress) -> list[str]:
+def listed(progress: Progress, columns: int = 100) -> list[str]:
     """The lessons, each with the question that it answers and how far it was played."""
     lines = ["Each lesson answers a question, on your own kernel:", ""]
     pages = [(name_of(path), read(path)) for path in lessons()]
     width = max((len(name) for name, _ in pages), default=0)
     for name, document in pages:
         how_far = _how_far(document, progress.mark(document))
-        lines.append(str(visible(f"  {name:<{width}}  {document.title}" + (f"  ({how_far})" if how_far else ""))))
-    return [*lines, "", "tracedbg learn NAME plays one. Enter goes on, Ctrl-D leaves, and the next time it comes back to where you were."]
+        text = str(visible(f"{document.title}" + (f" ({how_far})" if how_far else "")))
+        lines += textwrap.wrap(text, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
+    how = "tracedbg learn NAME plays one. Enter goes on, Ctrl-D leaves, and the next time it comes back to where you were."
+    return [*lines, "", *textwrap.wrap(how, columns - 1)]
 
 
 def _how_far(document: Document, mark: Mark) -> str:
@@ -226,6 +230,6 @@ def _coda(document: Document, *, alone: bool) -> str:
     names = [name_of(path) for path in lessons()]
     name = learning_text.called(document)
     following = names[names.index(name) + 1] if name in names[:-1] else ""
-    next_one = f"**Next:** `tracedbg learn {following}`: {read(find(following)).title}" if following else ""
+    next_one = f"**Next:** {read(find(following)).title} `tracedbg learn {following}`" if following else ""
     yours = "" if alone else "The prompt is yours, and everything that the lesson made is still there; `quit` leaves."
     return "\n\n".join(filter(None, [next_one or "`tracedbg learn` lists all lessons.", yours]))

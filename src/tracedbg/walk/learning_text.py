@@ -64,7 +64,7 @@ def _choice(choice: Choice) -> str:
     if not choice.pattern:
         return reason
     ticks = "``" if "`" in choice.pattern else "`"
-    return f"{ticks}{choice.pattern}{ticks}" + (f": {reason}" if reason else "")
+    return f"{ticks}{choice.pattern}{ticks}" + (f" - {reason}" if reason else "")
 
 
 def preview(block: Block) -> list[Pieces]:
