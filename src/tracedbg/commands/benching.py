@@ -12,6 +12,7 @@ import msgspec
 
 from tracedbg.lang.callforms import KINDS
 from tracedbg.lang.params import NO_ARGUMENTS, Actor, Program, ProgramArguments, Words
+from tracedbg.lang.ranges import expanded
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import BadArgument
 from tracedbg.model.events import CallReturned, Detail, Record
@@ -29,13 +30,17 @@ table = CommandTable("bench", "Threads and puppets for experiments, and raw call
 table.add("look", while_busy="now")(look)
 table.group("thread", about="select a thread of the program by its number, or make threads of ours by name", strict=True)
 
+_CROWD = 20
+"""So many new threads are told one by one."""
+
 
 # --- threads ------------------------------------------------------------------------------------------------------------------
 @table.add("thread")
 def thread(session: Session, names: Annotated[Words, "a number to select, or names to make"] = ()) -> Answer:
     """Select a thread of the program by its number, or make threads of tracedbg by name.
 
-    A thread that is made stands idle until `on NAME CALL` tells it to make a system call.
+    A thread that is made stands idle until `on NAME CALL` tells it to make a system call. `w1..w1000` stands for a thousand names,
+    here and in `on w1..w1000 CALL`.
 
     In the kernel: clone with CLONE_THREAD: a task of tracedbg's own process, which shares its children but traces none of them.
 
@@ -48,12 +53,15 @@ def thread(session: Session, names: Annotated[Words, "a number to select, or nam
 
         chosen: Answer = select_thread(session, int(names[0]) if names else None)
         return chosen
+    names = expanded(names)
     if len(set(names)) < len(names):
         raise BadArgument("a name stands twice", "each thread has a name of its own")
     for name in names:
         session.actors.check_new(name)
     made = [session.bench.add(name) for name in names]
     session.variables.update((each.name, str(each.tid)) for each in made)
+    if len(made) > _CROWD:
+        return said(f"{len(made)} threads, {made[0].name} to {made[-1].name}, tids {made[0].tid} to {made[-1].tid}")
     return said(*(f"thread {each.name}, tid {each.tid}" for each in made))
 
 

@@ -14,6 +14,7 @@ from tracedbg.model.errors import BadArgument, BadSyntax, NotFound, UnknownComma
 
 from .grammar import Line, Word, parse
 from .paramtypes import Context, ParamType
+from .ranges import expanded
 from .signature import REQUIRED, Param
 from .table import ActorCall, Command, CommandTable, WhileBusy
 
@@ -141,7 +142,7 @@ def _names(line: Line) -> list[str]:
 
 
 def _for_actor(table: CommandTable, context: Context, line: Line) -> Call:
-    actors = tuple(substituted(name, context) for name in line.actors)
+    actors = expanded(substituted(name, context) for name in line.actors)
     found = table.exact(_names(line))
     if found and found[0].actor_ok:
         return _bind(*found, context, line, actors)
