@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import odd
 from tracedbg.eventlog.codec import VERSION, decode, encode, header, read_header
 from tracedbg.model.errors import UserError
 from tracedbg.model.events import EVENT_TYPES, Base64, ChildInfo, Event, Note, Record, UnknownEvent, pack, unpack
@@ -22,7 +23,7 @@ _NUMBERS = st.integers(-(2**62), 2**62)
 
 def _strategy(kind: Any) -> st.SearchStrategy[Any]:
     """Values of one field's type."""
-    simple = {str: st.text(st.characters(exclude_categories=["Cs"])), int: _NUMBERS, bool: st.booleans(), type(None): st.none()}
+    simple = {str: st.text(odd.VALID), int: _NUMBERS, bool: st.booleans(), type(None): st.none()}
     if kind in simple:
         return simple[kind]
     if kind is Role:

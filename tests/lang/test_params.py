@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import odd
 from tests.lang.table_for_tests import LETTERS, FakeSession
 from tracedbg.lang import params
 from tracedbg.lang.forms import Format, Location, ProgramArgs
@@ -18,11 +19,11 @@ from tracedbg.model import names
 from tracedbg.model.errors import BadArgument
 
 NAME = st.text("abcw12_-", min_size=1, max_size=8).filter(lambda name: name[0].isalpha())
-ONE_LINE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+ONE_LINE = st.text(odd.VALID.filter("\0".__ne__), min_size=1, max_size=12)
 TAIL = ONE_LINE.map(str.strip).filter(bool)
 PLACE = st.sampled_from(["main", "fact.c:12", "*0x401000", "+3", "-1", "12", "'a b.c':3", ""])
 CONDITION = st.sampled_from(["", "n == 1", "s[0] == ' '", "thread == 2", "(a)", "if_x"])
-WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6) | st.text("<>2&'\"\\ $x", max_size=6)
+WORD = st.text(odd.VALID.filter("\0".__ne__), max_size=6) | st.text("<>2&'\"\\ $x", max_size=6)
 PATH = ONE_LINE.map(lambda path: "./" + path if path.startswith("~") else path)
 OUTPUT = st.tuples(PATH | st.just(""), PATH | st.just(""), st.booleans(), st.booleans())
 
@@ -50,7 +51,7 @@ VALUES: dict[str, tuple[ParamType[Any], st.SearchStrategy[Any]]] = {
     "actor": (params.ACTOR, NAME),
     "new name": (params.NEW_NAME, NAME),
     "path": (params.PATH, PATH),
-    "text": (params.TEXT, st.text()),
+    "text": (params.TEXT, odd.text()),
     "words": (params.WORDS, st.lists(NAME).map(tuple)),
     "fields": (params.FIELDS, st.lists(NAME | st.just("$rip")).map(tuple)),
     "expression": (params.EXPRESSION, TAIL),

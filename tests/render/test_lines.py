@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import odd
 from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 from tracedbg.model.text import Shown
@@ -96,7 +97,7 @@ def test_the_words(event, text):
 
 _HOSTILE = "\x1b[31m\n\u202e\x07\r\x9b"
 _VALUES = {
-    str: st.one_of(st.just(_HOSTILE), st.text(max_size=20)),
+    str: st.one_of(st.just(_HOSTILE), odd.text(max_size=20)),
     int: st.integers(-(2**63), 2**63),
     bool: st.booleans(),
 }
@@ -119,7 +120,7 @@ def _some(kind) -> st.SearchStrategy:
             fields[field.name] = st.dictionaries(_VALUES[str], _VALUES[int], max_size=3)
         elif field.name == "fields":
             fields[field.name] = st.lists(st.tuples(_VALUES[str], _VALUES[str]), max_size=3).map(tuple)
-        elif field.name == "lines":
+        elif field.name in ("lines", "words", "functions"):
             fields[field.name] = st.lists(_VALUES[str], max_size=3).map(tuple)
         elif field.name == "status":
             fields[field.name] = st.one_of(st.none(), st.integers(0, 2**32 - 1))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests import odd
 from tracedbg.model.errors import BadSyntax, NotFound
 from tracedbg.render.patterns import SHAPES, Pattern, split_words
 from tracedbg.render.wordregex import RegexError, WordRegex
@@ -197,7 +198,7 @@ def test_match_agrees_with_a_plain_definition(line: list[str], wanted: list[str]
     assert (parsed.match("w1", " ".join(line), {}) is not None) == defined(wanted, line)
 
 
-@given(st.text(max_size=200))
+@given(odd.text(max_size=200))
 def test_no_text_breaks_parser_or_splitter(text: str) -> None:
     assert all(word for word in split_words(text))
     column, parsed = 0, None
