@@ -151,13 +151,18 @@ def starts(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, 
     show("start-up", "ms", 1e3, results, base, goal="prompt ready within 5.5x gdb; main and bt at most 0.9x gdb's")
 
 
-def key_to_stop(options: argparse.Namespace, program: Path) -> None:
-    """One interactive `stepi` through a waiter: from the Enter key until the terminal shows the stop and a prompt below it."""
+def key_to_stop(options: argparse.Namespace, gdb: list[str] | None, program: Path) -> None:
+    """One interactive `stepi` through a waiter: from the Enter key until the terminal shows the stop and a prompt below it.
+
+    Beside it what the machine needs at least: the echo of a typed word at the same prompt (a frame, without any command), and gdb's own
+    `stepi` until its prompt is back.
+    """
     import tempfile
 
     from tests.terminal.real import tracedbg
 
     seconds: list[float] = []
+    echoes: list[float] = []
     os.sched_setaffinity(0, range(os.cpu_count() or 1))  # two processes that wait for each other: no reason to share a CPU
     with tempfile.TemporaryDirectory() as state, tracedbg(Path(state), program, cols=100, rows=30) as screen:
         screen.say("break tick", "Breakpoint 1")
@@ -166,7 +171,9 @@ def key_to_stop(options: argparse.Namespace, program: Path) -> None:
         screen.type("delete\n")
         for _ in range(options.keys + 5):
             screen.until(lambda: screen.prompt_line() == "")
+            before, began = len(screen.chunks), time.monotonic()
             screen.type("stepi")
+            echoes.append(screen.until_chunks(before, first_chunk) - began)
             screen.until(lambda: screen.prompt_line() == "stepi")
             before = len(screen.chunks)
             began = time.monotonic()
@@ -174,11 +181,56 @@ def key_to_stop(options: argparse.Namespace, program: Path) -> None:
             seconds.append(screen.until_chunks(before, stop_painted) - began)
         screen.type("quit\n")
         screen.wait()
-    seconds = sorted(seconds[5:])
     say("\none interactive stepi, key to painted stop    goal: 95th percentile at most 15 ms")
-    middle, late = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
-    shortest, longest = seconds[0], seconds[-1]
-    say(f"  median {middle * 1e3:.1f} ms  [{shortest * 1e3:.1f} .. {longest * 1e3:.1f}]   95th percentile {late * 1e3:.1f} ms")
+    spread("tracedbg", seconds[5:])
+    spread("the echo of a word at its prompt", echoes[5:])
+    if gdb is not None:
+        spread("gdb, until its prompt is back", gdb_keys(options.keys, gdb, program))
+
+
+def gdb_keys(count: int, gdb: list[str], program: Path) -> list[float]:
+    """The same `stepi` at gdb's prompt, on a terminal."""
+    from tests.terminal.harness import Screen
+
+    seconds: list[float] = []
+    path = shutil.which(gdb[0]) or gdb[0]
+    with Screen([path, *(word for word in gdb[1:] if word != "--batch"), "-q", str(program)], 100, 30, {"TERM": "dumb"}) as screen:
+        screen.until_chunks(0, lambda chunks: chunks[-1][0] if b"".join(data for _, data in chunks).endswith(b"(gdb) ") else 0.0, 30)
+        for line in ("set confirm off", "break tick", "run", "delete"):
+            before = len(screen.chunks)
+            screen.type(f"{line}\n")
+            screen.until_chunks(before, gdb_prompt)
+        for _ in range(count):
+            before = len(screen.chunks)
+            began = time.monotonic()
+            screen.type("stepi\n")
+            seconds.append(screen.until_chunks(before, gdb_prompt) - began)
+        screen.type("quit\n")
+        screen.wait()
+    return seconds
+
+
+def gdb_prompt(chunks: list[tuple[float, bytes]]) -> float:
+    """When gdb's prompt came back after the echo of the command."""
+    seen = b""
+    for when, data in chunks:
+        seen += data
+        if b"\n" in seen and seen.endswith(b"(gdb) "):
+            return when
+    return 0.0
+
+
+def first_chunk(chunks: list[tuple[float, bytes]]) -> float:
+    """When the first output came."""
+    return chunks[0][0] if chunks else 0.0
+
+
+def spread(name: str, seconds: list[float]) -> None:
+    """One line: how long it took, in the middle and at worst."""
+    ordered = sorted(seconds)
+    middle, late = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)]
+    text = f"median {middle * 1e3:.1f} ms  [{ordered[0] * 1e3:.1f} .. {ordered[-1] * 1e3:.1f}]   95th percentile {late * 1e3:.1f} ms"
+    say(f"  {name:<34}{text}")
 
 
 def stop_painted(chunks: list[tuple[float, bytes]]) -> float:
@@ -211,7 +263,7 @@ def main() -> None:
     say(f"pinned: {not options.free}, rounds: {options.rounds}, gdb: {'yes' if gdb else 'not here'}")
     steps(options, ours, gdb, program)
     starts(options, ours, gdb, program)
-    key_to_stop(options, program)
+    key_to_stop(options, gdb, program)
 
 
 if __name__ == "__main__":
