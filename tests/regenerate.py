@@ -1,4 +1,4 @@
-"""The pages of docs that are made from the code: commands, events, and the diagram of a tracee's life.
+"""The pages of docs that are made from the code: commands, events, lessons and rules, and the diagram of a tracee's life.
 
     python -m tests.regenerate
 
@@ -16,6 +16,9 @@ from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 from tracedbg.render.lines import line_of
 from tracedbg.tracer.lifecycle import TABLE
+from tracedbg.walk import shipped
+from tracedbg.walk.catalogue import CHAPTERS, RULES
+from tracedbg.walk.reading import read
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -114,6 +117,35 @@ def reference_page() -> str:
     return reference(all_commands())
 
 
+def lessons_page() -> str:
+    """docs/LESSONS.md: every lesson by its question, and where each rule is shown."""
+    shown: dict[str, list[str]] = {}
+    rows = []
+    for path in shipped.lessons():
+        page = read(path)
+        link = f"[{page.title}](../{path.relative_to(DOCS.parent).as_posix()})"
+        rows.append(f"1. {link}")
+        for step in page.steps:
+            for rule in step.rules:
+                shown.setdefault(rule, [])
+                if link not in shown[rule]:
+                    shown[rule].append(link)
+    parts = [
+        "# Lessons\n",
+        "This page is made from `src/tracedbg/walkthroughs/` and `src/tracedbg/walk/catalogue.py` by `python -m tests.regenerate`.\n",
+        "Each lesson is a page to read here, and better at the prompt: `tracedbg learn` lists them, `tracedbg learn NAME` plays one, and",
+        "`tracedbg check` plays all and says which rules hold on your kernel.\n",
+        "\n".join(rows) + "\n",
+        "## Where each rule is shown\n",
+    ]
+    for chapter, title in CHAPTERS.items():
+        parts.append(f"### {title}\n")
+        parts.append("| rule | what it says | lesson |\n| --- | --- | --- |")
+        found = [rule for rule in RULES.values() if rule.id.partition(".")[0] == chapter]
+        parts.append("\n".join(f"| `{rule.id}` | {rule.says} | {', '.join(shown.get(rule.id, ['none yet']))} |" for rule in found) + "\n")
+    return "\n".join(parts)
+
+
 def lifecycle_diagram() -> str:
     """The states of a tracee and what leads from one to another; what changes nothing is left out."""
     lines = ["stateDiagram-v2", "    [*] --> running: born"]
@@ -139,6 +171,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "REFERENCE.md": reference_page(),
         DOCS / "EVENTS.md": events_page(),
+        DOCS / "LESSONS.md": lessons_page(),
         internals: with_diagram(internals.read_text(encoding="utf-8")),
     }
 
