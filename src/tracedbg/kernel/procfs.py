@@ -342,6 +342,16 @@ def signal_sets(tid: int) -> SignalSets | None:
     return SignalSets(*(signals_of(fields[name]) for name in ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")))
 
 
+def _sleeps(tid: int) -> int | None:
+    """How often a thread whose state is S went to sleep; None for any other state.
+
+    One file and no splitting, since a crowd is looked at this way: the fields are found by their names in proc_pid_status(5).
+    """
+    data = read_file(f"{task_dir(tid)}/status") or b""
+    _, found, rest = data.partition(b"\nvoluntary_ctxt_switches:\t")
+    return int(rest[: rest.index(b"\n")]) if found and b"\nState:\tS" in data else None
+
+
 def asleep_in_wait(tid: int) -> WaitSleep | None:
     """Say whether a thread is asleep in a wait call now; None if it is not, or cannot be seen to be.
 
@@ -349,11 +359,11 @@ def asleep_in_wait(tid: int) -> WaitSleep | None:
     when the system call in which it is blocked is wait4 or waitid.  The facts are separate files; a sighting counts only if the
     thread did not go to sleep anew between the first and the last of them.
     """
-    if state(tid) != "S":
+    before = _sleeps(tid)
+    if before is None:
         return None
-    before = switches(tid)
     where = wchan(tid)
-    if before is None or where not in ("do_wait", "0"):
+    if where not in ("do_wait", "0"):
         return None
     call = current_syscall(tid)
     if call == "running":
@@ -363,14 +373,13 @@ def asleep_in_wait(tid: int) -> WaitSleep | None:
     if where == "0" and name is None:
         return None
     # The state comes last, so that a thread which has just been woken is not taken for a sleeper.
-    after = switches(tid)
-    if after is None or after[0] != before[0] or state(tid) != "S":
+    if _sleeps(tid) != before:
         return None
     shown = f"system call {number} ({name})" if name else "system call not shown"
     return WaitSleep(
         name="wait4" if name == "wait4" else "waitid" if name == "waitid" else "wait",
         args=call.args if call is not None and name else (),
         wchan=where,
-        voluntary_switches=before[0],
+        voluntary_switches=before,
         evidence=f"state S, wchan {where}, {shown}",
     )

@@ -17,6 +17,9 @@ from . import procfs, raw
 
 _FIRST_LOOK_S = 0.001
 _SLOWEST_LOOK_S = 1.0
+_SHARE_S = 0.01
+"""A look costs about 0.3 ms.  In a crowd the slowest pace is this for each thread watched, so that all looks together stay near 3 % of a
+processor; whoever takes a status asks for fresh looks anyway."""
 _SETTLE_S = 1.0
 """For so long after the first such sight a thread in state S without a wait channel is taken to be on its way in, not asleep yet: it has
 set its state and has not left its run queue (get_wchan, kernel/sched/core.c), which takes as long as others keep the processor."""
@@ -136,7 +139,7 @@ class Witness:
 
     def _look(self, watched: Watched) -> None:
         watched.look_at = time.monotonic() + watched.pause
-        watched.pause = min(watched.pause * 2, _SLOWEST_LOOK_S)
+        watched.pause = min(watched.pause * 2, max(_SLOWEST_LOOK_S, len(self._watched) * _SHARE_S))
         known = watched.in_call
         sleep = procfs.asleep_in_wait(watched.tid) if known is None else asleep_in_call(watched.tid, *known)
         if sleep is None or watched.over:
