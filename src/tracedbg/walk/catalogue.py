@@ -45,6 +45,9 @@ CHAPTERS = {
     "wait": "Who may wait, and for what",
     "wake": "One queue: who is woken, who wins",
     "order": "Which child is reported first",
+    "exit": "Dying, and what is left",
+    "orphan": "Orphans and adoption",
+    "sigchld": "SIGCHLD and automatic reaping",
 }
 """Titles by name, in order."""
 
@@ -143,6 +146,26 @@ _ORDER = (
     ),
     Rule("order.no-rotation", "deep", "a child that keeps stopping keeps its place before younger ones"),
 )
+_EXIT = (
+    Rule("exit.call-forms", "core", "exit ends a thread, exit_group the process; the first group exit fixes the code for all threads"),
+    Rule("exit.leader-zombie", "core", "a leader that has exited is a zombie that nobody can reap until its last thread is gone"),
+    Rule("exit.last-thread-code", "expert", "if all threads exit one by one, the process ends with the code of the last one", "version"),
+    Rule("exit.unreaped-thread", "core", "a process is not reported dead before the tracers of its threads have collected them"),
+    Rule("exit.zombie-anatomy", "core", "a zombie keeps number, name, parent and status only; signals to it succeed and do nothing"),
+    Rule("exit.eof-is-not-death", "deep", "a child's files close before it can be waited for, so end of file is no death", "statistical"),
+)
+_ORPHAN = (
+    Rule("orphan.sibling-thread", "core", "the child of a thread that ends goes to another thread of the process, the leader if it lives"),
+    Rule("orphan.adopters", "core", "the child of a process that dies goes to the nearest subreaper above, else to init of its namespace"),
+    Rule("orphan.pdeathsig-thread", "deep", "the parent-death signal comes when the forking thread ends, though the parent lives on"),
+    Rule("orphan.pgrp-hangup", "deep", "a stopped process group that a parent's death leaves orphaned gets SIGHUP and SIGCONT"),
+)
+_SIGCHLD = (
+    Rule("sigchld.ignored", "core", "with SIGCHLD ignored, or SA_NOCLDWAIT, deaths leave no zombie and wait ends with ECHILD at the last"),
+    Rule("sigchld.ignored-but-traced", "deep", "a tracee stays a zombie until its tracer waits, whatever becomes of SIGCHLD"),
+    Rule("sigchld.inherited", "deep", "an ignored SIGCHLD survives exec, so a new program may find that wait says ECHILD"),
+    Rule("sigchld.coalesce", "core", "several deaths make one pending SIGCHLD that tells of one child: loop over wait with WNOHANG"),
+)
 
-RULES = {rule.id: rule for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER)}
+RULES = {rule.id: rule for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER, *_EXIT, *_ORPHAN, *_SIGCHLD)}
 """All of them by id, in order."""
