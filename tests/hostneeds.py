@@ -67,6 +67,13 @@ def _tracefs() -> str:
     return "" if need.ok else f"{need.reason} ({need.remedy})"
 
 
+def _landlock() -> str:
+    from tracedbg.kernel.needs import probe  # late: few tests ask
+
+    need = probe("landlock")
+    return "" if need.ok else f"{need.reason} ({need.remedy})"
+
+
 def _dev_extra() -> str:
     return "" if importlib.util.find_spec("importlinter") else "import-linter is not installed (extra `dev`)"
 
@@ -82,6 +89,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "proc-children": _children_file,
     "drgn": _drgn,
     "tracefs": _tracefs,
+    "landlock": _landlock,
     "dev-extra": _dev_extra,
     "root": lambda: "" if os.geteuid() == 0 else f"needs root, and this run has uid {os.geteuid()}",
     "ordinary-user": lambda: "" if os.geteuid() else "needs an ordinary user, and this run is root's",

@@ -54,9 +54,9 @@ def look(
 ) -> LookAnswer:
     """Read facts about a thread or process in /proc, or registers of a stopped tracee.
 
-    Facts are state, wchan, syscall, TracerPid, PPid, Tgid, Threads, pgrp, session, exit_signal, children, switches, SigPnd, ShdPnd,
-    SigBlk, SigIgn, SigCgt, comm and flags; a task that does not exist any more has the value `gone` everywhere. `state=t` waits until
-    the fact is so, for 5 s at most; `state=Z|gone` until one of several is, and a value may be a variable.
+    Facts are state, wchan, syscall, TracerPid, PPid, Tgid, Uid, Gid, Threads, pgrp, session, exit_signal, children, switches, SigPnd,
+    ShdPnd, SigBlk, SigIgn, SigCgt, comm and flags; a task that does not exist any more has the value `gone` everywhere. `state=t` waits
+    until the fact is so, for 5 s at most; `state=Z|gone` until one of several is, and a value may be a variable.
 
     In the kernel: reading /proc asks nothing of the task itself; registers need PTRACE_GETREGS by the tracer thread.
 

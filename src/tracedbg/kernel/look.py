@@ -63,6 +63,15 @@ def _from_status(field: str) -> Callable[[int], str]:
     return read
 
 
+def _ids(field: str) -> Callable[[int], str]:
+    """Real, effective, saved and file-system id, in the kernel's order (proc_pid_status(5))."""
+
+    def read(tid: int) -> str:
+        return " ".join(procfs.status_fields(tid).get(field, HIDDEN).split())
+
+    return read
+
+
 def _signals(field: str) -> Callable[[int], str]:
     """The set as the kernel writes it, then the names: a pattern can ask for either."""
 
@@ -125,6 +134,8 @@ _READERS: Final[dict[str, Callable[[int], str]]] = {
     "TracerPid": _from_status("TracerPid"),
     "PPid": _from_status("PPid"),
     "Tgid": _from_status("Tgid"),
+    "Uid": _ids("Uid"),
+    "Gid": _ids("Gid"),
     "Threads": _from_status("Threads"),
     "pgrp": _number(5),
     "session": _number(6),

@@ -6,10 +6,12 @@ belongs to the tracer thread.  So an answer "allowed" means that nothing visible
 
 from __future__ import annotations
 
+import errno as errno_of
 import os
 import platform
 import re
 import shutil
+import stat
 import threading
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -17,7 +19,7 @@ from typing import Final, NamedTuple
 from tracedbg.model.ids import Tid
 from tracedbg.model.text import Shown, visible
 
-from . import procfs, tracefs
+from . import procfs, raw, tracefs
 
 CAP_SYS_PTRACE: Final = 19
 """capabilities(7)"""
@@ -193,7 +195,21 @@ _VERSION: Final = re.compile(r"kernel>=(\d{1,3})\.(\d{1,3})")
 _YAMA_MOST: Final = re.compile(r"yama<=([0-3])")
 _ARCH: Final = re.compile(r"arch=(\w+)")
 
-NAMES: Final = ("ptrace", "cc", "root", "tracefs", "tty", "smp", "seize", "kthread", "yama<=N", "arch=NAME", "kernel>=X.Y")
+NAMES: Final = (
+    "ptrace",
+    "cc",
+    "root",
+    "tracefs",
+    "tty",
+    "smp",
+    "seize",
+    "kthread",
+    "landlock",
+    "setuid",
+    "yama<=N",
+    "arch=NAME",
+    "kernel>=X.Y",
+)
 """The closed list of capabilities that a walkthrough may ask for."""
 NAMES_TEXT: Final = ", ".join(NAMES)
 
@@ -307,6 +323,44 @@ def _kernel_thread() -> Need:
     return Need(False, f"{reason} here", "run tracedbg outside the container, where /proc shows every process")
 
 
+_LANDLOCK_CREATE_RULESET: Final = 444
+_LANDLOCK_VERSION: Final = 1
+
+
+def _landlock() -> Need:
+    """Landlock is asked for its version, which makes no ruleset (landlock_create_ruleset(2))."""
+    version, errno = raw.syscall(_LANDLOCK_CREATE_RULESET, 0, 0, _LANDLOCK_VERSION)
+    if version > 0:
+        return Need(True, f"the kernel has Landlock, interface {version}", "")
+    if errno == errno_of.EOPNOTSUPP:
+        return Need(False, "Landlock was not switched on when this kernel was booted", "boot with landlock in the list lsm=")
+    if errno == errno_of.ENOSYS:
+        return Need(False, "this kernel has no Landlock", "boot Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK")
+    return Need(False, f"Landlock does not answer ({os.strerror(errno)})", "allow its calls in the container's seccomp profile")
+
+
+SETUID_PROGRAM: Final = "/bin/su"
+
+
+def _setuid() -> Need:
+    """A set-user-id program of root's gives no privilege on a file system that is mounted nosuid (execve(2))."""
+    name = SETUID_PROGRAM
+    try:
+        facts = os.stat(name)
+        nosuid = bool(os.statvfs(name).f_flag & os.ST_NOSUID)
+    except OSError:
+        return Need(False, f"there is no {name}", "install the package that has it (util-linux, or shadow)")
+    if facts.st_uid != 0 or not facts.st_mode & stat.S_ISUID:
+        return Need(False, f"{name} does not have root's set-user-id bit", f"as root: chmod u+s {name}")
+    if nosuid:
+        return Need(False, f"{name} lies on a file system that is mounted nosuid", "mount it without nosuid")
+    if procfs.status_fields(threading.get_native_id()).get("NoNewPrivs") == "1":
+        return Need(
+            False, "this process may gain no privilege (no_new_privs), so no set-user-id bit counts", "run it outside the container"
+        )
+    return Need(True, f"{name} belongs to root and has the set-user-id bit", "")
+
+
 _PROBES: Final = {
     "ptrace": ptrace_allowed,
     "cc": _compiler,
@@ -316,4 +370,6 @@ _PROBES: Final = {
     "smp": _processors,
     "seize": _seize,
     "kthread": _kernel_thread,
+    "landlock": _landlock,
+    "setuid": _setuid,
 }

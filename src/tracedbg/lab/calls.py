@@ -23,7 +23,7 @@ from tracedbg.tracer import ops
 from tracedbg.tracer.book import Book
 
 from . import forbidden, machine
-from .orders import answer_of, order_of, request_note
+from .orders import MOST_PEEKED, answer_of, order_of, request_note
 from .typed import PEEKS, Typed
 
 _R = PTRACE_REQUESTS
@@ -52,6 +52,7 @@ _BUFFERS = {
     _R["PTRACE_GET_SYSCALL_INFO"]: "&info",
 }
 """Requests whose data is an address in the caller's own memory, and how the log shows it."""
+_PEEK_FLAGS = {0: "0", 1: "PTRACE_PEEKSIGINFO_SHARED"}
 _BUFFER_SIZE = 16384
 """Larger than any of these structures (XSAVE areas are the largest, about 11 KiB with AMX)."""
 _MINE = -(1 << 63), (1 << 64) - 1
@@ -157,7 +158,12 @@ def ptrace_call(request: int, tid: int, addr: int, data: int) -> Typed:
         if not _MINE[0] <= number <= _MINE[1]:
             raise BadArgument(f"{number:#x} does not fit into 64 bits", "ptrace takes two words: ADDR and DATA")
     if request == _R["PTRACE_PEEKSIGINFO"]:
-        raise BadArgument("PTRACE_PEEKSIGINFO takes a structure that cannot be typed", "info signals shows what is pending")
+        # Its structure is typed as two numbers: flags in the place of ADDR, how many in that of DATA.
+        count = data or MOST_PEEKED
+        if not 0 < count <= MOST_PEEKED or addr >> 32:
+            raise BadArgument(f"at most {MOST_PEEKED} signals can be looked at in one call", "ptrace PTRACE_PEEKSIGINFO PID FLAGS COUNT")
+        shown = ("PTRACE_PEEKSIGINFO", tid, f"off 0 flags {_PEEK_FLAGS.get(addr, hex(addr))} nr {count}", "&siginfo")
+        return Typed("ptrace", (request, tid, addr, count), display=shown)
     out = _BUFFERS.get(request, "")
     if (out or request in PEEKS) and data:
         raise BadArgument("here DATA is an address in the caller's own memory, where the kernel would write",
@@ -200,7 +206,9 @@ def check_ours(call: Typed) -> None:
     if call.name == "ptrace" and call.numbers[0] == _R["PTRACE_TRACEME"]:
         raise BadArgument("PTRACE_TRACEME would make tracedbg itself the tracee of its parent, which does not expect it",
                           "launch PROGRAM makes a child that asks to be traced, and a puppet may ask it")  # fmt: skip
-    if call.name == "wait4" and len(call.numbers) > 2:
+    if call.name == "ptrace" and call.numbers[0] == _R["PTRACE_PEEKSIGINFO"]:
+        raise BadArgument("PTRACE_PEEKSIGINFO takes a structure, which only a puppet has room for", "info signals shows what is pending")
+    if len(call.numbers) > {"wait4": 2, "waitid": 3}.get(call.name, 4):
         raise BadArgument("the status would be lost, and the tracer never hear of it", "let a puppet wait for a child of its own")
 
 
@@ -212,7 +220,7 @@ def check_target(call: Typed) -> None:
     """
     if call.name not in ("kill", "tkill", "tgkill") or call.numbers[-1] in (0, POKE):
         return
-    ours = call.numbers[0] in (-1, -os.getpgrp(), os.getpid())
+    ours = call.numbers[0] in (-os.getpgrp(), os.getpid()) or (call.name == "kill" and call.numbers[0] == -1)
     ours |= call.name == "tkill" and os.path.exists(f"/proc/self/task/{call.numbers[0]}")
     if ours:
         what = f"{call.name}({call.numbers[0]}, ...) would hit tracedbg itself"

@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from tracedbg.model.callnames import CALL_NUMBERS, PRCTLS_THAT_STORE, SIGACTIONS, si_code_text, sigset_text
+from tracedbg.model.callnames import (
+    CALL_NUMBERS,
+    FILLED,
+    FILLER,
+    PRCTLS_THAT_STORE,
+    RUSAGE,
+    SIGACTIONS,
+    si_code_text,
+    sigset_text,
+)
 from tracedbg.model.events import CallReturned, ChildInfo
 from tracedbg.model.names import PTRACE_REQUESTS, errno_name, signal_name
 from tracedbg.model.text import quoted
@@ -70,6 +79,11 @@ class Order(msgspec.Struct, frozen=True):
 
 START = Place(0)
 _ROOM = machine.DATA_SIZE
+_USED = machine.SIGINFO_SIZE
+"""Offset of a struct rusage behind what a wait call stores else."""
+_PEEKED = 16
+"""Offset of the siginfos that PTRACE_PEEKSIGINFO copies, behind its struct ptrace_peeksiginfo_args."""
+MOST_PEEKED = (_ROOM - _PEEKED) // machine.SIGINFO_SIZE
 
 
 def order_of(call: Typed) -> Order:
@@ -90,18 +104,27 @@ machine_functions = ("spin", "trap")
 
 # --- what an argument points at -----------------------------------------------------------------------------------------------
 def _wait4(call: Typed) -> Order:
-    pid, options, *bad = call.numbers
-    return Order(61, (pid, bad[0] if bad else START, options, 0))
+    pid, options, *place = call.numbers
+    if place == [RUSAGE]:
+        return Order(61, (pid, START, options, Place(_USED)))
+    return Order(61, (pid, place[0] if place else START, options, 0))
 
 
 def _waitid(call: Typed) -> Order:
-    return Order(247, (call.numbers[0], call.numbers[1], START, call.numbers[2], 0))
+    idtype, ident, options, *place = call.numbers
+    if place and place[0] >= 0:
+        return Order(247, (idtype, ident, place[0], options, 0))
+    filled = bytes([FILLER]) * machine.SIGINFO_SIZE if place == [FILLED] else b""
+    return Order(247, (idtype, ident, START, options, Place(_USED) if place == [RUSAGE] else 0), filled)
 
 
 def _ptrace(call: Typed) -> Order:
     request, tid, addr, data = call.numbers
     if request in PEEKS and not data:
         return Order(101, (request, tid, addr, START))
+    if request == _R["PTRACE_PEEKSIGINFO"]:
+        # struct ptrace_peeksiginfo_args: the first one, flags, how many (ptrace(2)).
+        return Order(101, (request, tid, START, Place(_PEEKED)), struct.pack("<QIi", 0, addr, data))
     if not call.out:
         return Order(101, (request, tid, addr, data))
     if call.out == "&iov":
@@ -167,6 +190,20 @@ def _sigqueueinfo(call: Typed) -> Order:
     *whom, signal, value = call.numbers
     data = struct.pack("<iii4xiiq", signal, 0, -1, 0, 0, value)
     return Order(CALL_NUMBERS[call.name], (*whom, signal, START), data)
+
+
+def _setitimer(call: Typed) -> Order:
+    which, ms = call.numbers
+    return Order(38, (which, START, 0), struct.pack("<qqqq", 0, 0, ms // 1000, ms % 1000 * 1000))
+
+
+def _getrusage(call: Typed) -> Order:
+    return Order(98, (call.numbers[0], Place(_USED)))
+
+
+def _create_ruleset(call: Typed) -> Order:
+    # struct landlock_ruleset_attr in its oldest form: what is denied unless a rule allows it; there are no rules (landlock(7)).
+    return Order(444, (START, 8, 0), struct.pack("<Q", call.numbers[0]))
 
 
 def _nanosleep(call: Typed) -> Order:
@@ -240,6 +277,9 @@ _MAKERS: Mapping[str, Callable[[Typed], Order]] = {
     "sigqueueinfo": _sigqueueinfo,
     "tgsigqueueinfo": _sigqueueinfo,
     "nanosleep": _nanosleep,
+    "setitimer": _setitimer,
+    "getrusage": _getrusage,
+    "landlock_create_ruleset": _create_ruleset,
     "prctl": _prctl,
     "mmap": _mmap,
     "setrlimit": _setrlimit,
@@ -265,12 +305,14 @@ def answer_of(call: Typed, result: int, data: bytes) -> CallReturned:
         data: the data area afterwards.
     """
     if -4096 < result < 0:
-        return CallReturned(call.name, call.shown, -1, errno_name(-result))
-    if call.name == "wait4" and result > 0 and len(call.numbers) == 2:
-        return CallReturned(call.name, call.shown, result, status=int.from_bytes(data[:4], "little"))
+        note = _fields_text(data) if call.name == "waitid" and call.numbers[3:] == (FILLED,) else ""
+        return CallReturned(call.name, call.shown, -1, errno_name(-result), note=note)
+    if call.name == "wait4" and result > 0 and call.numbers[2:] in ((), (RUSAGE,)):
+        return CallReturned(call.name, call.shown, result, status=int.from_bytes(data[:4], "little"), note=_note(call, result, data))
     if call.name == "waitid":
         code, pid, status = struct.unpack_from("<8xi4xi4xi", data)
-        return CallReturned(call.name, call.shown, result, info=ChildInfo(code, pid, status) if pid else None)
+        info = ChildInfo(code, pid, status) if pid and call.numbers[3:] in ((), (RUSAGE,)) else None
+        return CallReturned(call.name, call.shown, result, info=info, note=_note(call, result, data))
     if call.name == "ptrace" and call.numbers[0] in PEEKS and not call.numbers[3]:
         result = int.from_bytes(data[:8], "little", signed=True)
     return CallReturned(call.name, call.shown, result, note=_note(call, result, data))
@@ -278,6 +320,13 @@ def answer_of(call: Typed, result: int, data: bytes) -> CallReturned:
 
 def _note(call: Typed, result: int, data: bytes) -> str:
     name = call.name
+    if name == "getrusage" or (name in ("wait4", "waitid") and call.numbers[-1] == RUSAGE):
+        return rusage_text(data[_USED:])
+    if name == "waitid" and len(call.numbers) > 3:
+        return _fields_text(data) if call.numbers[3] == FILLED else "stored nowhere"
+    if name == "ptrace" and call.numbers[0] == _R["PTRACE_PEEKSIGINFO"]:
+        peeked = (data[_PEEKED + index * machine.SIGINFO_SIZE :] for index in range(result))
+        return " ".join(siginfo_text(each).partition(" si_code")[0] for each in peeked)
     if name == "ptrace":
         return request_note(call.numbers[0], data)
     if name == "sigtimedwait":
@@ -311,6 +360,20 @@ def request_note(request: int, data: bytes) -> str:
     if request == _R["PTRACE_GETSIGMASK"]:
         return sigset_text(int.from_bytes(data[:8], "little"))
     return ""
+
+
+def rusage_text(data: bytes) -> str:
+    """The times in a struct rusage: ``cpu 0.1 s user 104 ms system 0 ms``, their sum to a tenth of a second first (getrusage(2))."""
+    seconds, micros, kernel_seconds, kernel_micros = struct.unpack_from("<qqqq", data)
+    user, kernel = seconds * 1_000_000 + micros, kernel_seconds * 1_000_000 + kernel_micros
+    return f"cpu {(user + kernel) / 1e6:.1f} s user {user // 1000} ms system {kernel // 1000} ms"
+
+
+def _fields_text(data: bytes) -> str:
+    """Every field of the siginfo that waitid stores, whatever it says (waitid(2))."""
+    fields = zip(("si_signo", "si_errno", "si_code", "si_pid", "si_uid", "si_status"), struct.unpack_from("<III4xIII", data), strict=True)
+    filler = int.from_bytes(bytes([FILLER]) * 4, "little")
+    return " ".join(f"{name} {hex(value) if value == filler else value}" for name, value in fields)
 
 
 def siginfo_text(data: bytes) -> str:

@@ -14,12 +14,19 @@ import msgspec
 from tracedbg.kernel.ptrace import shown_args
 from tracedbg.model.callnames import (
     CLONE_FLAGS,
+    FILLED,
+    FILLER,
+    ITIMERS,
+    LANDLOCK_ACCESS,
     MADVICE,
     MAP_FLAGS,
     OPEN_FLAGS,
     PERSONAS,
+    PIDFD_FLAGS,
     PRCTLS,
     RLIMITS,
+    RUSAGE,
+    RUSAGES,
     SA_FLAGS,
     SIG_HOW,
     SIGACTIONS,
@@ -70,10 +77,13 @@ class Typed(msgspec.Struct, frozen=True):
             return self.display
         numbers = self.numbers
         if self.name in ("wait4", "waitpid"):
-            pid, options, *bad = numbers
-            return (pid, *(f"status {pointer:#x}" for pointer in bad), wait_options_text(options))
+            pid, options, *place = numbers
+            if place == [RUSAGE]:
+                return pid, wait_options_text(options), "&rusage"
+            return (pid, *(f"status {pointer:#x}" for pointer in place), wait_options_text(options))
         if self.name == "waitid":
-            return _TYPE_NAMES.get(numbers[0], numbers[0]), numbers[1], wait_options_text(numbers[2], waitid=True)
+            idtype, ident, options, *place = numbers
+            return _TYPE_NAMES.get(idtype, idtype), ident, wait_options_text(options, waitid=True), *map(_place, place)
         if self.name == "ptrace":
             request, tid, addr, data = numbers
             peek = request in PEEKS and not data
@@ -90,6 +100,11 @@ class Typed(msgspec.Struct, frozen=True):
 
 def _signal(number: int) -> str | int:
     return signal_name(number) if number else 0
+
+
+def _place(place: int) -> str:
+    """Where waitid's result goes, if not simply into a buffer of the caller's."""
+    return {RUSAGE: "&rusage", FILLED: f"infop filled with {FILLER:#x}", 0: "infop NULL"}.get(place, f"infop {place:#x}")
 
 
 def _named(value: int, table: Mapping[str, int]) -> str | int:
@@ -200,6 +215,11 @@ MAKERS: Mapping[str, Callable[[Sequence[Any]], Typed]] = {
     "pwrite": lambda v: _write((v[0], v[1], v[2])),
     "pipe2": lambda v: Typed("pipe2", tuple(v), display=(flags_text(v[0], OPEN_FLAGS) if v[0] else "0",)),
     "poll": lambda v: Typed("poll", tuple(v), display=(f"fd {v[0]}", "POLLIN", _ms(v[1]))),
+    "getrusage": lambda v: Typed("getrusage", tuple(v), display=(_named(v[0], RUSAGES),)),
+    "setitimer": lambda v: Typed("setitimer", tuple(v), display=(_named(v[0], ITIMERS), f"{v[1]} ms")),
+    "pidfd_open": lambda v: Typed("pidfd_open", tuple(v), display=(v[0], flags_text(v[1], PIDFD_FLAGS))),
+    "landlock_create_ruleset": lambda v: Typed("landlock_create_ruleset", tuple(v), display=(flags_text(v[0], LANDLOCK_ACCESS),)),
+    "landlock_restrict_self": lambda v: Typed("landlock_restrict_self", (v[0], 0), display=(v[0], 0)),
     "pidfd_send_signal": lambda v: Typed("pidfd_send_signal", (v[0], v[1], 0, 0), display=(v[0], _signal(v[1]))),
     "syscall": lambda v: Typed("syscall", tuple(v), display=(v[0], *map(hex, v[1:]))),
 }

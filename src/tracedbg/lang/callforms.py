@@ -47,6 +47,14 @@ CODE = NumberType("CODE", "an exit status", -(1 << 31), (1 << 32) - 1)
 MS = NumberType("MS", "milliseconds, -1 for no limit", -1, 3_600_000)
 FD = NumberType("FD", "a descriptor", -1, 1 << 20)
 ADDRESS = NumberType("ADDRESS", "an address")
+STATUS = NamedType("STATUS", "an address in the place of &status, or rusage", {"rusage": callnames.RUSAGE})
+RESULT = NamedType("RESULT", "an address in the place of &info, null, filled or rusage",
+                   {"rusage": callnames.RUSAGE, "filled": callnames.FILLED, "null": 0})  # fmt: skip
+ANY_TASK = NumberType("PID", "a pid or tid, whether there is such a task or not", -1, 2**22)
+PIDFD_FLAGS = FlagsType("FLAGS", "flags of pidfd_open", callnames.PIDFD_FLAGS, "PIDFD_")
+USAGE = NamedType("WHO", "RUSAGE_SELF, RUSAGE_CHILDREN or RUSAGE_THREAD", callnames.RUSAGES, "RUSAGE_")
+TIMER = NamedType("TIMER", "ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF", callnames.ITIMERS, "ITIMER_")
+ACCESS = FlagsType("ACCESS", "what Landlock may take away", callnames.LANDLOCK_ACCESS, "LANDLOCK_ACCESS_FS_")
 WHOM = NumberType("PID", "a pid, 0 for the caller", 0, 2**22)
 
 GROUPS: Mapping[str, str] = {
@@ -125,9 +133,10 @@ _F = CallForm
 FORMS: Mapping[str, CallForm] = {
     form.name: form
     for form in (
-        _F("wait", "wait4", (WAIT_PID, WAIT_OPTIONS, ADDRESS), (0, None), ours=True,
-           about="wait for a child; an address takes the place of &status, for what a bad one does"),
-        _F("wait", "waitid", (WAITID_TYPE, NUMBER, WAIT_OPTIONS), (0,), ours=True, about="wait, and look without taking (WNOWAIT)"),
+        _F("wait", "wait4", (WAIT_PID, WAIT_OPTIONS, STATUS), (0, None), ours=True,
+           about="wait for a child; an address takes the place of &status, 'rusage' asks what the child has used"),
+        _F("wait", "waitid", (WAITID_TYPE, NUMBER, WAIT_OPTIONS, RESULT), (0, None), ours=True,
+           about="wait, and look without taking (WNOWAIT); 'filled' shows each field, 'null' gives no place for them"),
         _F("wait", "waitpid", (WAIT_PID, WAIT_OPTIONS), (0,), ours=True, about="the C library's function: threads of tracedbg only"),
         _F("task", "fork", (NEW_NAME,), ours=True, about="make a puppet, as a child of the very task that makes the call"),
         _F("task", "vfork", (NEW_NAME,), about="make one that shares memory; the caller sleeps until it execs or ends"),
@@ -144,10 +153,12 @@ FORMS: Mapping[str, CallForm] = {
         _F("task", "prctl", (PRCTL, TEXT), rest=True, about="change how the kernel treats the caller"),
         _F("task", "personality", (PERSONA,), about="change the execution domain"),
         _F("task", "setrlimit", (RLIMIT, SIZE), about="change a resource limit"),
+        _F("task", "landlock_create_ruleset", (ACCESS,), about="a ruleset that allows nothing of what is named"),
+        _F("task", "landlock_restrict_self", (FD,), about="enter a Landlock domain with that ruleset; PR_SET_NO_NEW_PRIVS comes first"),
         _F("trace", "ptrace", (REQUEST, WAIT_PID, NUMBER, NUMBER), (0, 0, 0), ours=True, about="any request, TRACEME too for a puppet"),
         _F("signal", "kill", (WAIT_PID, SIGNAL), ours=True, about="to a process or group"),
-        _F("signal", "tkill", (PID, SIGNAL), ours=True, about="to a thread"),
-        _F("signal", "tgkill", (PID, PID, SIGNAL), ours=True, about="to a thread of this process"),
+        _F("signal", "tkill", (ANY_TASK, SIGNAL), ours=True, about="to a thread"),
+        _F("signal", "tgkill", (ANY_TASK, ANY_TASK, SIGNAL), ours=True, about="to a thread of this process"),
         _F("signal", "sigqueueinfo", (PID, SIGNAL, NUMBER), (0,), about="to a process, with a value"),
         _F("signal", "tgsigqueueinfo", (PID, PID, SIGNAL, NUMBER), (0,), about="to a thread, with a value"),
         _F("signal", "sigaction", (SIGNAL, ACTION, SA_FLAGS), (0,), about="say what a signal does; 'handler' reports it in the log"),
@@ -156,13 +167,14 @@ FORMS: Mapping[str, CallForm] = {
         _F("signal", "sigtimedwait", (SIGSET, MS), (-1,), about="take a pending signal, or wait for one"),
         _F("signal", "sigsuspend", (SIGSET,), about="wait for a signal with another mask"),
         _F("signal", "pause", about="wait for a signal with a handler"),
-        _F("signal", "pidfd_open", (PID, NUMBER), (0,), about="a descriptor for a process"),
+        _F("signal", "pidfd_open", (PID, PIDFD_FLAGS), (0,), about="a descriptor for a process or thread"),
         _F("signal", "pidfd_send_signal", (FD, SIGNAL), about="to what a pidfd stands for"),
         _F("who", "getpid", ours=True, about="the process"),
         _F("who", "gettid", ours=True, about="the thread"),
         _F("who", "getppid", ours=True, about="the parent process"),
         _F("who", "getpgid", (WHOM,), (0,), ours=True, about="the process group"),
         _F("who", "getsid", (WHOM,), (0,), ours=True, about="the session"),
+        _F("who", "getrusage", (USAGE,), about="what the caller has used, or its collected children"),
         _F("memory", "process_vm_readv", (PID, ADDRESS, SOME), (8,), ours=True, about="read another process's memory"),
         _F("memory", "process_vm_writev", (PID, ADDRESS, TEXT), about="write it"),
         _F("memory", "mmap", (SIZE, MAP_FLAGS), (callnames.MAP_FLAGS["MAP_PRIVATE"],), about="get memory"),
@@ -178,6 +190,8 @@ FORMS: Mapping[str, CallForm] = {
         _F("memory", "poll", (FD, MS), (-1,), about="wait until a descriptor can be read"),
         _F("time", "nanosleep", (MS,), about="sleep"),
         _F("time", "sched_yield", ours=True, about="let others run"),
+        _F("time", "setitimer", (TIMER, MS), 
+           about="have a signal sent after that time, or with ITIMER_PROF after so much CPU time"),
         _F("time", "spin", about="compute until a handler has run"),
         _F("time", "trap", about="run an int3 instruction"),
         _F("time", "syscall", (NUMBER, NUMBER), rest=True, about="any other call by its number"),

@@ -37,7 +37,7 @@ def _executable(entry: os.DirEntry[str]) -> bool:
 COUNT = NumberType("COUNT", "a count (1 or more)", 1)
 NUMBER = NumberType("NUMBER", "a number")
 PID = NumberType("PID", "the number of a process or thread", 1, 2**22)  # PID_MAX_LIMIT, include/linux/threads.h
-WAIT_PID = NumberType("PID", "a pid, -1 for any child, 0 or -PGID for a process group", -(2**22), 2**22)
+WAIT_PID = NumberType("PID", "a pid, -1 for any child, 0 or -PGID for a process group", -(2**31), 2**22)
 THREAD = NumberType("THREAD", "the number of a thread in 'info threads'", 1)
 BREAKPOINTS = IdListType("ID", "breakpoint numbers", "breakpoint")
 SIGNAL = SignalType("SIGNAL", "a signal", names.SIGNALS, "SIG")

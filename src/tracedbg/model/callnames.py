@@ -26,6 +26,7 @@ CALL_NUMBERS: Mapping[str, int] = {
     "madvise": 28,
     "pause": 34,
     "nanosleep": 35,
+    "setitimer": 38,
     "getpid": 39,
     "clone": 56,
     "fork": 57,
@@ -35,6 +36,7 @@ CALL_NUMBERS: Mapping[str, int] = {
     "wait4": 61,
     "kill": 62,
     "fcntl": 72,
+    "getrusage": 98,
     "ptrace": 101,
     "setuid": 105,
     "setgid": 106,
@@ -61,6 +63,8 @@ CALL_NUMBERS: Mapping[str, int] = {
     "process_vm_writev": 311,
     "pidfd_send_signal": 424,
     "pidfd_open": 434,
+    "landlock_create_ruleset": 444,
+    "landlock_restrict_self": 446,
 }
 """The calls of the lab by the kernel's numbers; the ``rt_`` that some names carry in the kernel's table is left out."""
 
@@ -142,6 +146,21 @@ OPEN_FLAGS: Mapping[str, int] = {
     "O_NONBLOCK": 0x800,
     "O_CLOEXEC": 0x80000,
 }
+PIDFD_FLAGS: Mapping[str, int] = {"PIDFD_NONBLOCK": 0x800, "PIDFD_THREAD": 0x80}
+RUSAGES: Mapping[str, int] = {"RUSAGE_SELF": 0, "RUSAGE_CHILDREN": -1, "RUSAGE_THREAD": 1}
+ITIMERS: Mapping[str, int] = {"ITIMER_REAL": 0, "ITIMER_VIRTUAL": 1, "ITIMER_PROF": 2}
+LANDLOCK_ACCESS: Mapping[str, int] = {
+    "LANDLOCK_ACCESS_FS_EXECUTE": 0x1,
+    "LANDLOCK_ACCESS_FS_WRITE_FILE": 0x2,
+    "LANDLOCK_ACCESS_FS_READ_FILE": 0x4,
+    "LANDLOCK_ACCESS_FS_READ_DIR": 0x8,
+    "LANDLOCK_ACCESS_FS_MAKE_DIR": 0x80,
+    "LANDLOCK_ACCESS_FS_MAKE_BLOCK": 0x800,
+}
+"""What a Landlock ruleset may take away (landlock(7)); there is more."""
+RUSAGE, FILLED = -1, -2
+"""Words in the place of a wait call's address: also ask what the child has used; fill the result with `FILLER` before the call."""
+FILLER = 0x77
 RLIMITS: Mapping[str, int] = {"RLIMIT_CPU": 0, "RLIMIT_CORE": 4, "RLIMIT_NPROC": 6, "RLIMIT_NOFILE": 7, "RLIMIT_SIGPENDING": 11}
 
 _SI_CODES: Mapping[int, str] = {0: "SI_USER", 0x80: "SI_KERNEL", -1: "SI_QUEUE", -2: "SI_TIMER", -6: "SI_TKILL"}

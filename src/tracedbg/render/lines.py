@@ -19,6 +19,7 @@ from tracedbg.model.waitstatus import StatusKind, WaitStatus
 WAIT_CALLS: Final = ("wait4", "waitid", "waitpid")
 """The calls that may sleep: they have a line when they are entered, too."""
 
+_PEEKS: Final = ("PTRACE_PEEKTEXT", "PTRACE_PEEKDATA", "PTRACE_PEEKUSER")
 _LAST_CALLS: Final = ("exit", "exit_group")
 
 _E = TypeVar("_E", bound=ev.Event)
@@ -87,19 +88,20 @@ def _returned(event: ev.CallReturned) -> Shown:
 
 
 def _result(event: ev.CallReturned) -> str:
+    more = f" {event.note}" if event.note else ""
     if event.errno:
         number = getattr(_errno, event.errno, None)
-        return f"-1 {event.errno}" + (f" ({errno_text(number)})" if isinstance(number, int) else "")
+        return f"-1 {event.errno}" + (f" ({errno_text(number)})" if isinstance(number, int) else "") + more
     if event.status is not None:
-        return f"{event.ret} {status_text(event.status)} status {event.status:#x}"
+        return f"{event.ret} {status_text(event.status)} status {event.status:#x}{more}"
     if event.info is not None:
-        return f"{event.ret} {_info(event.info)}"
-    if event.name == "waitid":
+        return f"{event.ret} {_info(event.info)}{more}"
+    if event.name == "waitid" and not more:
         return f"{event.ret} empty"  # it succeeded and stored zeros: there are children, and none has anything to tell (waitid(2))
     if event.name in _LAST_CALLS:
         return "?"  # it does not return; its thread was seen dead
-    big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and str(event.args[0]).startswith("PTRACE_PEEK"))
-    return " ".join([hex(event.ret & 0xFFFFFFFFFFFFFFFF) if big else str(event.ret), *([event.note] if event.note else [])])
+    big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and event.args[0] in _PEEKS)
+    return (hex(event.ret & 0xFFFFFFFFFFFFFFFF) if big else str(event.ret)) + more
 
 
 def _info(info: ev.ChildInfo) -> str:
