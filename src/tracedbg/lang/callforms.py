@@ -190,7 +190,7 @@ FORMS: Mapping[str, CallForm] = {
         _F("memory", "poll", (FD, MS), (-1,), about="wait until a descriptor can be read"),
         _F("time", "nanosleep", (MS,), about="sleep"),
         _F("time", "sched_yield", ours=True, about="let others run"),
-        _F("time", "setitimer", (TIMER, MS), 
+        _F("time", "setitimer", (TIMER, MS),
            about="have a signal sent after that time, or with ITIMER_PROF after so much CPU time"),
         _F("time", "spin", about="compute until a handler has run"),
         _F("time", "trap", about="run an int3 instruction"),

@@ -48,6 +48,12 @@ CHAPTERS = {
     "exit": "Dying, and what is left",
     "orphan": "Orphans and adoption",
     "sigchld": "SIGCHLD and automatic reaping",
+    "signal": "Sending and queueing signals",
+    "interrupt": "Waiting and signals",
+    "rusage": "Who pays for a dead child",
+    "args": "Arguments and errors",
+    "perm": "Permission",
+    "pidfd": "A modern side door",
 }
 """Titles by name, in order."""
 
@@ -167,5 +173,55 @@ _SIGCHLD = (
     Rule("sigchld.coalesce", "core", "several deaths make one pending SIGCHLD that tells of one child: loop over wait with WNOHANG"),
 )
 
-RULES = {rule.id: rule for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER, *_EXIT, *_ORPHAN, *_SIGCHLD)}
+_SIGNAL = (
+    Rule(
+        "signal.queues",
+        "core",
+        "a classic signal is queued once per thread and once per process, a real-time one every time; the thread's own come first",
+    ),
+    Rule("signal.targets", "core", "kill means the process even by a thread's number, tgkill one thread; a fatal signal ends them all"),
+    Rule(
+        "signal.limit", "deep", "with the limit of pending signals used up sigqueue says EAGAIN, kill succeeds and loses the sender's name"
+    ),
+    Rule(
+        "signal.cont-stop", "core", "SIGCONT acts when it is sent, blocked or ignored; other signals wait until a stopped process goes on"
+    ),
+)
+_INTERRUPT = (
+    Rule("interrupt.eintr", "core", "a handled signal ends a blocked wait with EINTR, or restarts it; a status that is there wins over it"),
+    Rule("interrupt.erestartsys", "expert", "behind EINTR is -512, which only a tracer sees; so attaching to a waiter disturbs nothing"),
+)
+_RUSAGE = (
+    Rule("rusage.only-reaped", "core", "a child's time is added to its parent's account by the wait that collects it, else never"),
+    Rule("rusage.tracer-not-charged", "deep", "a tracer that collects somebody else's child is charged nothing; the parent is, later"),
+)
+_ARGS = (
+    Rule("args.wait", "core", "wait4 refuses WEXITED and waitid demands an event; a zombie asked for stops only is ECHILD"),
+    Rule(
+        "args.waitid-buffer",
+        "expert",
+        "waitid stores zeros whenever it reports nothing, errors too; without a place to store it still reaps",
+    ),
+    Rule("args.ptrace", "deep", "wrong options are EINVAL to SETOPTIONS, and EIO to SEIZE, as are wrong numbers and wrong moments"),
+)
+_PERM = (
+    Rule(
+        "perm.credentials", "deep", "attaching needs equal ids and a dumpable target, or CAP_SYS_PTRACE; memory is checked again each time"
+    ),
+    Rule(
+        "perm.setuid-exec",
+        "deep",
+        "a set-user-id program gets no privilege under an ordinary user's tracer, but under root's",
+        "environment",
+    ),
+    Rule("perm.lsm", "expert", "security modules can refuse tracing, Landlock for one, and no longer waiting", "environment"),
+)
+_PIDFD = (
+    Rule("pidfd.poll", "deep", "a pidfd can be polled for death by whoever holds it; reaping through it stays the parent's privilege"),
+)
+
+RULES = {
+    rule.id: rule
+    for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER, *_EXIT, *_ORPHAN, *_SIGCHLD, *_SIGNAL, *_INTERRUPT, *_RUSAGE, *_ARGS, *_PERM, *_PIDFD)
+}
 """All of them by id, in order."""
