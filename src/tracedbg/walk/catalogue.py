@@ -45,6 +45,8 @@ CHAPTERS = {
     "wait": "Who may wait, and for what",
     "wake": "One queue: who is woken, who wins",
     "order": "Which child is reported first",
+    "status": "What the status word says",
+    "stop": "Ptrace-stops and job control",
     "exit": "Dying, and what is left",
     "orphan": "Orphans and adoption",
     "sigchld": "SIGCHLD and automatic reaping",
@@ -152,6 +154,32 @@ _ORDER = (
     ),
     Rule("order.no-rotation", "deep", "a child that keeps stopping keeps its place before younger ones"),
 )
+_STATUS = (
+    Rule("status.words", "core", "the low seven bits of a status word tell its kind; an exit status keeps its low eight bits only"),
+    Rule(
+        "status.core-bit",
+        "deep",
+        "death by a core-dumping signal says so (0x80, CLD_DUMPED) only where a core was written",
+        "environment",
+    ),
+    Rule("status.sicodes", "core", "wait4, waitid and SIGCHLD tell one event in three ways, and a tracer's si_code is not a parent's"),
+)
+_STOP = (
+    Rule("stop.is-a-state", "core", "a stop is a state with one report: taken once, any time later, and lost if the tracee goes on before"),
+    Rule("stop.jobctl-latest", "core", "of job-control stops and continues the latest state is kept, not the history"),
+    Rule(
+        "stop.group-vs-signal",
+        "core",
+        "a stop signal is met twice: at its delivery, and if injected as a group-stop, where LISTEN may wait",
+    ),
+    Rule("stop.sigcont-powerless", "core", "SIGCONT does not lift a ptrace-stop; it is the tracee's next delivery when the tracer lets go"),
+    Rule("stop.every-thread", "deep", "a stop signal injected into one thread stops all, and each traced thread reports for itself"),
+    Rule("stop.group-needs-all", "deep", "a process counts as stopped when its last thread has stopped, whatever its leader shows"),
+    Rule(
+        "stop.signal-delivery", "core", "every signal but SIGKILL stops a tracee first, an ignored one too, and the tracer decides over it"
+    ),
+    Rule("stop.wcontinued-steals", "expert", "a continuation is told once: a tracer that asks for it takes it from the parent"),
+)
 _EXIT = (
     Rule("exit.call-forms", "core", "exit ends a thread, exit_group the process; the first group exit fixes the code for all threads"),
     Rule("exit.leader-zombie", "core", "a leader that has exited is a zombie that nobody can reap until its last thread is gone"),
@@ -222,6 +250,22 @@ _PIDFD = (
 
 RULES = {
     rule.id: rule
-    for rule in (*_TRACER, *_WAIT, *_WAKE, *_ORDER, *_EXIT, *_ORPHAN, *_SIGCHLD, *_SIGNAL, *_INTERRUPT, *_RUSAGE, *_ARGS, *_PERM, *_PIDFD)
+    for rule in (
+        *_TRACER,
+        *_WAIT,
+        *_WAKE,
+        *_ORDER,
+        *_STATUS,
+        *_STOP,
+        *_EXIT,
+        *_ORPHAN,
+        *_SIGCHLD,
+        *_SIGNAL,
+        *_INTERRUPT,
+        *_RUSAGE,
+        *_ARGS,
+        *_PERM,
+        *_PIDFD,
+    )
 }
 """All of them by id, in order."""
