@@ -87,6 +87,24 @@ def test_pending_signals_ids_and_wrong_targets():
                 it.do(line)
 
 
+def test_the_siginfo_of_sigchld_tells_what_the_child_did():
+    with console() as it:
+        it.script("""
+            puppet p
+            on p sigprocmask SIG_BLOCK SIGCHLD
+            on p fork c
+            on p kill $c SIGSTOP
+            on p sigtimedwait SIGCHLD
+            expect p sigtimedwait = 17 SIGCHLD CLD_STOPPED from $c si_code 0x5 si_status SIGSTOP
+            on p kill $c SIGCONT
+            on p sigtimedwait SIGCHLD
+            expect p sigtimedwait = 17 SIGCHLD CLD_CONTINUED from $c si_code 0x6 si_status SIGCONT
+            on c exit_group 263
+            on p sigtimedwait SIGCHLD
+            expect p sigtimedwait = 17 SIGCHLD CLD_EXITED from $c si_code 0x1 si_status 7
+        """)
+
+
 @pytest.mark.needs("landlock")
 def test_a_puppet_enters_a_landlock_domain():
     with console() as it:

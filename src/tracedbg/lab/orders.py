@@ -377,17 +377,20 @@ def _fields_text(data: bytes) -> str:
 
 
 def siginfo_text(data: bytes) -> str:
-    """The facts of a siginfo: ``SIGCHLD CLD_STOPPED from 4242 si_code 0x5``, ``SIGTRAP si_code 0x8005``.
+    """The facts of a siginfo: ``SIGCHLD CLD_STOPPED from 4242 si_code 0x5 si_status SIGSTOP``, ``SIGTRAP si_code 0x8005``.
 
     Args:
-        data: 20 bytes at least.
+        data: 28 bytes at least.
     """
-    signal, code, sender = struct.unpack_from("<i4xi4xi", data)
+    signal, code, sender, status = struct.unpack_from("<i4xi4xi4xi", data)
     named = si_code_text(signal, code)
     words = [signal_name(signal)] if named.startswith("0x") else [signal_name(signal), named]
     if code <= 0 or named.startswith("CLD_"):  # else a kernel's signal: another member of the union, an address for example
         words.append(f"from {sender}")
-    return " ".join([*words, f"si_code {code:#x}" if code >= 0 else f"si_code {code}"])
+    words.append(f"si_code {code:#x}" if code >= 0 else f"si_code {code}")
+    if named.startswith("CLD_"):
+        words.append(f"si_status {status if named == 'CLD_EXITED' else signal_name(status)}")
+    return " ".join(words)
 
 
 def _bytes_text(data: bytes) -> str:
