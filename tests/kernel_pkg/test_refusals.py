@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import threading
@@ -334,3 +335,23 @@ def test_rights_are_those_of_this_thread() -> None:
     assert isinstance(needs.attach_allowed(), tuple)
     dropped = act(f"{become_nobody()}r = needs.our_rights()\ntell([r.uids[0], r.may_trace_anyone])")
     assert dropped == [65534 if os.geteuid() == 0 else os.getuid(), False]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "with_pid", "most", "said"),
+    [
+        (b"core\n", b"0\n", -1, ""),
+        (b"core\n", b"0\n", 32 << 20, ""),
+        (b"core\n", b"0\n", 4096, "the hard limit for cores is 4096 bytes"),
+        (b"core\n", b"1\n", -1, "cores go to 'core.PID'"),
+        (b"/var/core.%p\n", None, -1, "cores go to '/var/core.%p'"),
+        (b"|/usr/lib/dump %P\n", b"0\n", -1, "cores go to '|/usr/lib/dump %P'"),
+    ],
+)
+def test_where_a_core_goes(monkeypatch: pytest.MonkeyPatch, pattern: bytes, with_pid: bytes | None, most: int, said: str) -> None:
+    files = {"/proc/sys/kernel/core_pattern": pattern, "/proc/sys/kernel/core_uses_pid": with_pid}
+    monkeypatch.setattr(procfs, "read_file", files.__getitem__)
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (0, most))
+    found = needs.probe("corefile")
+    assert (found.ok, bool(found.remedy)) == (not said, bool(said))
+    assert found.reason.startswith(said or "a core becomes a file named core")

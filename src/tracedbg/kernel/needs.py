@@ -10,6 +10,7 @@ import errno as errno_of
 import os
 import platform
 import re
+import resource
 import shutil
 import stat
 import threading
@@ -206,6 +207,7 @@ NAMES: Final = (
     "kthread",
     "landlock",
     "setuid",
+    "corefile",
     "yama<=N",
     "arch=NAME",
     "kernel>=X.Y",
@@ -361,6 +363,23 @@ def _setuid() -> Need:
     return Need(True, f"{name} belongs to root and has the set-user-id bit", "")
 
 
+_CORE_BYTES: Final = 16 << 20
+"""More than the core of a puppet takes."""
+
+
+def _core_file() -> Need:
+    """Whether a core becomes a file `core` in the dying process's directory, and the limit alone decides on it (core(5))."""
+    pattern = (procfs.read_file("/proc/sys/kernel/core_pattern") or b"").strip()
+    with_pid = (procfs.read_file("/proc/sys/kernel/core_uses_pid") or b"0").strip() != b"0"
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if pattern != b"core" or with_pid:
+        remedy = "as root: sysctl kernel.core_pattern=core kernel.core_uses_pid=0"
+        return Need(False, f"cores go to '{visible(pattern)}{'.PID' * with_pid}', not to a file named core", remedy)
+    if most != resource.RLIM_INFINITY and most < _CORE_BYTES:
+        return Need(False, f"the hard limit for cores is {most} bytes", "as root, before tracedbg starts: ulimit -Hc unlimited")
+    return Need(True, "a core becomes a file named core", "")
+
+
 _PROBES: Final = {
     "ptrace": ptrace_allowed,
     "cc": _compiler,
@@ -372,4 +391,5 @@ _PROBES: Final = {
     "kthread": _kernel_thread,
     "landlock": _landlock,
     "setuid": _setuid,
+    "corefile": _core_file,
 }

@@ -82,7 +82,7 @@ def _needs(capabilities: Capabilities) -> Iterator[Finding]:
     group = "What lessons may need"
     version = needs.kernel_version()
     scope = needs.yama_scope() or 0
-    names = ("ptrace", "seize", f"yama<={scope}", "cc", "root", "tracefs", "tty", "smp", "kthread", "landlock", "setuid")
+    names = ("ptrace", "seize", f"yama<={scope}", "cc", "root", "tracefs", "tty", "smp", "kthread", "landlock", "setuid", "corefile")
     for name in (*names, f"arch={platform.machine()}", f"kernel>={version[0]}.{version[1]}"):
         need = capabilities.need(name)
         yield Finding(group, name, need.ok, str(visible(need.reason)), need.remedy)
