@@ -11,6 +11,7 @@ from tracedbg.lang.table import CommandTable
 
 from . import (
     benching,
+    decoding,
     expecting,
     helping,
     kernel_,
@@ -46,6 +47,7 @@ FAMILIES = (
     benching,
     kernel_,
     logging_,
+    decoding,
     expecting,
     lessons,
     typing_,
