@@ -309,6 +309,24 @@ def test_a_killed_tracedbg_leaves_no_puppet():
         until(lambda pid=pid: procfs.state(pid) in ("", "Z", "X"), f"{pid} is dead")
 
 
+def test_reading_to_the_end_and_looking_for_a_death_is_one_order():
+    with console() as it:
+        it.script("""
+            puppet p
+            on p pipe2
+            expect p pipe2 = 0 read <r:n> write <w:n>
+            on p fork c
+            on p close $w
+            on c write $w abc
+            on p eofwait $r $c &
+            look p state=S syscall=0
+            on c exit_group 3
+            expect p eofwait = 0|$c
+            on p eofwait 99 $c
+            expect p eofwait = -1 EBADF
+        """)
+
+
 def test_help_and_completion_know_every_call():
     with console() as it:
         it.do("puppet p1")

@@ -94,11 +94,11 @@ def order_of(call: Typed) -> Order:
     if call.name == "syscall":
         return Order(call.numbers[0], call.numbers[1:])
     if call.name in machine_functions:
-        return Order(machine.FUNCTION, (Code(call.name),))
+        return Order(machine.FUNCTION, (Code(call.name), *call.numbers))
     return Order(CALL_NUMBERS[call.name], call.numbers)
 
 
-machine_functions = ("spin", "trap")
+machine_functions = ("spin", "trap", "eofwait")
 """What a puppet can be told to do that is no system call."""
 
 

@@ -194,6 +194,7 @@ FORMS: Mapping[str, CallForm] = {
            about="have a signal sent after that time, or with ITIMER_PROF after so much CPU time"),
         _F("time", "spin", about="compute until a handler has run"),
         _F("time", "trap", about="run an int3 instruction"),
+        _F("time", "eofwait", (FD, PID), about="read to the end of file and then, with nothing in between, wait4 with WNOHANG"),
         _F("time", "syscall", (NUMBER, NUMBER), rest=True, about="any other call by its number"),
     )
 }  # fmt: skip
