@@ -88,6 +88,8 @@ def test_every_kind_of_event_has_its_function():
         (ev.ProgramInput("5\n"), 'typed "5\\n"'),
         (ev.StatusReported(4242, 0x57F, "w1"), "told 4242 stopped SIGTRAP taken-by w1"),
         (ev.SiteChanged("planted", 0x401136), "planted 0x401136"),
+        (ev.PlanWaits("cont", "the end of the step"), "cont waits for the end of the step"),
+        (ev.PlanWent("cont", "4242 stopped SIGTRAP", 4242), "cont goes on: 4242 stopped SIGTRAP"),
         (ev.LoopDone("stepi", {"wait4": 3, "ptrace": 6}), "loop stepi done: wait4 3, ptrace 6"),
     ],
 )

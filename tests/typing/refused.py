@@ -22,5 +22,5 @@ def asks(tracer: Tracer) -> None:
 
 def holds(pt: Ptrace, book: Book) -> None:
     """With the right, everything may be called directly."""
-    pt.cont(Tid(4242))
+    pt.cont(Tid(4242), to="try")
     ops.registers(pt, book, 4242)

@@ -70,7 +70,8 @@ class Ptrace:
     """The right to make ptrace requests.
 
     Every method raises `WrongThread` on another thread (before the kernel could answer ESRCH), `TraceeGone` when the tracee is no
-    longer there or no longer stopped (it was killed: news will follow), `NotPermitted` or `KernelRefused` otherwise.
+    longer there or no longer stopped (it was killed: news will follow), `NotPermitted` or `KernelRefused` otherwise.  Whoever makes a
+    request says what for: `to` completes the sentence "the tracer does this to ...", and stands in the log.
     """
 
     def __init__(self, mint: object, log: EventLog) -> None:
@@ -105,7 +106,9 @@ class Ptrace:
             )
 
     # --- the two ways through the door ----------------------------------------------------------------------------------------
-    def raw(self, request: int, tid: int, addr: int, data: int, out: str = "", note: Callable[[], str] | None = None) -> tuple[int, int]:
+    def raw(
+        self, request: int, tid: int, addr: int, data: int, out: str = "", note: Callable[[], str] | None = None, *, to: str
+    ) -> tuple[int, int]:
         """Any request, answered with `(result, errno)`; used for what a user typed.
 
         For the PEEK requests the word read is the result (the raw system call stores it through `data`).  `note` says in words what
@@ -116,7 +119,7 @@ class Ptrace:
         if peek and not data:
             data, out = ctypes.addressof(self._word), "&word"
         args = shown_args(request, tid, addr, data, out)
-        entered = self._log.publish(CallEntered("ptrace", args)) if self._log.wants(Detail.CALLS) else 0
+        entered = self._log.publish(CallEntered("ptrace", args, to)) if self._log.wants(Detail.CALLS) else 0
         ret, errno = raw.ptrace_free(request, tid, addr, data)
         at = self._log.now()
         if peek and out and ret == 0:
@@ -126,7 +129,7 @@ class Ptrace:
             self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said), of=entered, at=at)
         return ret, errno
 
-    def _request(self, request: int, tid: int, addr: int = 0, data: int = 0, out: str = "") -> None:
+    def _request(self, request: int, tid: int, to: str, addr: int = 0, data: int = 0, out: str = "") -> None:
         self.here()
         call = raw.ptrace_held if request in _HELD else raw.ptrace_free
         if not self._log.wants(Detail.CALLS):
@@ -135,7 +138,7 @@ class Ptrace:
                 raise refusals.explain("ptrace", shown_args(request, tid, addr, data, out), errno, tid)
             return
         args = shown_args(request, tid, addr, data, out)
-        entered = self._log.publish(CallEntered("ptrace", args))
+        entered = self._log.publish(CallEntered("ptrace", args, to))
         ret, errno = call(request, tid, addr, data)
         at = self._log.now()
         self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if ret == -1 else ""), of=entered, at=at)
@@ -143,49 +146,49 @@ class Ptrace:
             raise refusals.explain("ptrace", args, errno, tid)
 
     # --- resuming -------------------------------------------------------------------------------------------------------------
-    def cont(self, tid: Tid, signal: int = 0) -> None:
+    def cont(self, tid: Tid, signal: int = 0, *, to: str) -> None:
         """PTRACE_CONT: let a stopped tracee run, delivering `signal` (0: none)."""
-        self._request(CONT, tid, 0, signal)
+        self._request(CONT, tid, to, 0, signal)
 
-    def singlestep(self, tid: Tid, signal: int = 0) -> None:
+    def singlestep(self, tid: Tid, signal: int = 0, *, to: str) -> None:
         """PTRACE_SINGLESTEP: let it execute one instruction."""
-        self._request(SINGLESTEP, tid, 0, signal)
+        self._request(SINGLESTEP, tid, to, 0, signal)
 
-    def listen(self, tid: Tid) -> None:
+    def listen(self, tid: Tid, *, to: str) -> None:
         """PTRACE_LISTEN: leave a seized tracee in its group-stop but let it hear SIGCONT."""
-        self._request(_R["PTRACE_LISTEN"], tid)
+        self._request(_R["PTRACE_LISTEN"], tid, to)
 
     # --- attaching ------------------------------------------------------------------------------------------------------------
-    def seize(self, tid: Tid, options: int) -> None:
+    def seize(self, tid: Tid, options: int, *, to: str) -> None:
         """PTRACE_SEIZE: attach without stopping."""
-        self._request(_R["PTRACE_SEIZE"], tid, 0, options)
+        self._request(_R["PTRACE_SEIZE"], tid, to, 0, options)
 
-    def attach(self, tid: Tid) -> None:
+    def attach(self, tid: Tid, *, to: str) -> None:
         """PTRACE_ATTACH: attach and send SIGSTOP.  May sleep in the kernel (execve of the target in progress)."""
-        self._request(_R["PTRACE_ATTACH"], tid)
+        self._request(_R["PTRACE_ATTACH"], tid, to)
 
-    def interrupt(self, tid: Tid) -> None:
+    def interrupt(self, tid: Tid, *, to: str) -> None:
         """PTRACE_INTERRUPT: stop a seized tracee; EIO for others."""
-        self._request(_R["PTRACE_INTERRUPT"], tid)
+        self._request(_R["PTRACE_INTERRUPT"], tid, to)
 
-    def detach(self, tid: Tid, signal: int = 0) -> None:
+    def detach(self, tid: Tid, signal: int = 0, *, to: str) -> None:
         """PTRACE_DETACH: let go of a stopped tracee, delivering `signal`."""
-        self._request(_R["PTRACE_DETACH"], tid, 0, signal)
+        self._request(_R["PTRACE_DETACH"], tid, to, 0, signal)
 
-    def setoptions(self, tid: Tid, options: int) -> None:
+    def setoptions(self, tid: Tid, options: int, *, to: str) -> None:
         """PTRACE_SETOPTIONS: replace the option bits of a stopped tracee."""
-        self._request(_R["PTRACE_SETOPTIONS"], tid, 0, options)
+        self._request(_R["PTRACE_SETOPTIONS"], tid, to, 0, options)
 
     # --- looking --------------------------------------------------------------------------------------------------------------
-    def geteventmsg(self, tid: Tid) -> int:
+    def geteventmsg(self, tid: Tid, *, to: str) -> int:
         """PTRACE_GETEVENTMSG: the number that belongs to an event stop (8 bytes: new tid, former tid, exit status)."""
-        self._request(_R["PTRACE_GETEVENTMSG"], tid, 0, ctypes.addressof(self._word), "&msg")
+        self._request(_R["PTRACE_GETEVENTMSG"], tid, to, 0, ctypes.addressof(self._word), "&msg")
         return self._word.value
 
-    def getsiginfo(self, tid: Tid) -> tuple[int, int, int, int] | None:
+    def getsiginfo(self, tid: Tid, *, to: str) -> tuple[int, int, int, int] | None:
         """PTRACE_GETSIGINFO: `(si_signo, si_code, si_pid, si_addr)`; None where the kernel has none (EINVAL: group-stop)."""
         try:
-            self._request(_R["PTRACE_GETSIGINFO"], tid, 0, self._info_at, "&siginfo")
+            self._request(_R["PTRACE_GETSIGINFO"], tid, to, 0, self._info_at, "&siginfo")
         except KernelRefused as error:
             if error.errno == _errno.EINVAL:
                 return None
@@ -196,18 +199,18 @@ class Ptrace:
         sender, address = int.from_bytes(head[16:20], "little"), int.from_bytes(head[16:24], "little")
         return signo, code, sender, address
 
-    def getregs(self, tid: Tid) -> Registers:
+    def getregs(self, tid: Tid, *, to: str) -> Registers:
         """PTRACE_GETREGS: all general registers."""
-        self._request(_R["PTRACE_GETREGS"], tid, 0, self._regs_at, "&regs")
+        self._request(_R["PTRACE_GETREGS"], tid, to, 0, self._regs_at, "&regs")
         return Registers.from_bytes(self._regs.raw)
 
-    def setregs(self, tid: Tid, regs: Registers) -> None:
+    def setregs(self, tid: Tid, regs: Registers, *, to: str) -> None:
         """PTRACE_SETREGS: replace them."""
         self._regs.raw = regs.to_bytes()
-        self._request(_R["PTRACE_SETREGS"], tid, 0, self._regs_at, "&regs")
+        self._request(_R["PTRACE_SETREGS"], tid, to, 0, self._regs_at, "&regs")
 
-    def getfpregs(self, tid: Tid) -> bytes:
+    def getfpregs(self, tid: Tid, *, to: str) -> bytes:
         """PTRACE_GETFPREGS: the FXSAVE area, 512 bytes on x86-64."""
         buffer = UserFpRegs()
-        self._request(_R["PTRACE_GETFPREGS"], tid, 0, ctypes.addressof(buffer), "&fpregs")
+        self._request(_R["PTRACE_GETFPREGS"], tid, to, 0, ctypes.addressof(buffer), "&fpregs")
         return bytes(buffer)

@@ -31,10 +31,10 @@ def same_memory(one: int, other: int) -> bool:
     return raw.syscall(raw.SYS["kcmp"], one, other, _KCMP_VM, 0, 0) == (0, 0)
 
 
-def tgkill(log: EventLog, tgid: int, tid: int, signal: int) -> bool:
-    """Announce tgkill(2) and make it; whether the thread was there to get the signal."""
+def tgkill(log: EventLog, tgid: int, tid: int, signal: int, *, to: str) -> bool:
+    """Announce tgkill(2) and make it; whether the thread was there to get the signal; `to` is what for."""
     args = (tgid, tid, signal_name(signal))
-    entered = log.publish(CallEntered("tgkill", args))
+    entered = log.publish(CallEntered("tgkill", args, to))
     ret, errno = raw.tgkill(tgid, tid, signal)
     log.publish(CallReturned("tgkill", args, ret, errno_name(errno) if errno else ""), of=entered)
     return ret == 0

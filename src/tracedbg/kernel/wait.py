@@ -89,13 +89,14 @@ class WaitDoor:
         with self._lock:
             self._seats.pop(tid, None)
 
-    def wait4(self, pid: int, options: int, *, hand_over: bool = True, name: str = "wait4") -> Waited:
+    def wait4(self, pid: int, options: int, *, hand_over: bool = True, name: str = "wait4", to: str = "") -> Waited:
         """wait4(pid, &status, options, NULL) on the calling thread.
 
         Args:
             pid: selector of wait(2): a tid, -1 for any, 0 or negative for process groups.
             options: bits, without WNOWAIT (wait4 does not know it).
             hand_over: False when the caller is the tracer itself and will handle the status at once.
+            to: what for, in the log.
             name: ``waitpid`` to go through that function of the C library, which makes the same system call.
 
         Returns:
@@ -105,7 +106,7 @@ class WaitDoor:
         with self.seat().taken() as allowed:
             if not allowed:  # kicked before it began: no call was made, so none is told
                 return Waited(-1, _EINTR)
-            entered = self._entered(name, args)
+            entered = self._entered(name, args, to)
             ret, errno, word = raw.waitpid(pid, options) if name == "waitpid" else raw.wait4(pid, options)
             seq = self._returned(name, args, ret, errno, word if ret > 0 else None, None, entered)
         if ret <= 0:
@@ -115,13 +116,13 @@ class WaitDoor:
             self.hand_over(result)
         return Waited(ret, 0, result)
 
-    def waitid(self, idtype: int, ident: int, options: int, *, hand_over: bool = True) -> Waited:
+    def waitid(self, idtype: int, ident: int, options: int, *, hand_over: bool = True, to: str = "") -> Waited:
         """waitid(idtype, id, &info, options, NULL) on the calling thread; with WNOWAIT nothing is taken, so nothing handed over."""
         args = (_TYPE_NAMES.get(idtype, idtype), ident, wait_options_text(options, waitid=True))
         with self.seat().taken() as allowed:
             if not allowed:
                 return Waited(-1, _EINTR)
-            entered = self._entered("waitid", args)
+            entered = self._entered("waitid", args, to)
             ret, errno, words = raw.waitid(idtype, ident, options)
             info = ChildInfo(*words) if ret == 0 and words[1] else None
             seq = self._returned("waitid", args, ret, errno, None, info, entered)
@@ -132,10 +133,10 @@ class WaitDoor:
             self.hand_over(result)
         return Waited(ret, 0, result, info)
 
-    def _entered(self, name: str, args: tuple[str | int, ...]) -> int:
+    def _entered(self, name: str, args: tuple[str | int, ...], to: str) -> int:
         if not self.log.wants(Detail.CALLS):
             return 0
-        seq = self.log.publish(CallEntered(name, args))
+        seq = self.log.publish(CallEntered(name, args, to))
         if self.witness is not None:
             self.witness.watch(threading.get_native_id(), self.log.here().name, seq)
         return seq

@@ -12,8 +12,9 @@ import msgspec
 
 from .eventbase import Base64, Detail, Event, pack, unpack
 from .ids import Role, Source
+from .planevents import PlanWaits, PlanWent
 
-__all__ = ["Base64", "Detail", "Event", "pack", "unpack"]  # made next door, known here; the kinds themselves are public by their names
+__all__ = ["Base64", "Detail", "Event", "PlanWaits", "PlanWent", "pack", "unpack"]  # made next door, known here; the rest by its names
 
 
 # --- session -----------------------------------------------------------------------------------------------------------------
@@ -118,10 +119,11 @@ class ExpectJudged(Event, frozen=True, tag="expect"):
 
 # --- desks -------------------------------------------------------------------------------------------------------------------
 class RequestQueued(Event, frozen=True, tag="cmd.queue"):
-    """An op was put on another thread's desk."""
+    """An op was put on another thread's desk; `about` says in a sentence what it does."""
 
     to: str
     text: str
+    about: str = ""
     detail: ClassVar[Detail] = Detail.DESK
 
 
@@ -142,10 +144,11 @@ class RequestDone(Event, frozen=True, tag="cmd.done"):
 
 # --- calls -------------------------------------------------------------------------------------------------------------------
 class CallEntered(Event, frozen=True, tag="sys.enter"):
-    """A system call was about to be made by this thread."""
+    """A system call was about to be made by this thread; `purpose` is what for, as "to ..." goes on."""
 
     name: str
     args: tuple[str | int, ...]
+    purpose: str = ""
     detail: ClassVar[Detail] = Detail.CALLS
 
 

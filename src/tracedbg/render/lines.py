@@ -181,6 +181,16 @@ def _done(event: ev.RequestDone) -> Shown:
     return visible(f"done with {event.text}" + ("" if event.ok else ", failed"))
 
 
+@_kind(ev.PlanWaits)
+def _plan_waits(event: ev.PlanWaits) -> Shown:
+    return visible(f"{event.plan} waits for {event.what}")
+
+
+@_kind(ev.PlanWent)
+def _plan_went(event: ev.PlanWent) -> Shown:
+    return visible(f"{event.plan} goes on: {event.news}")
+
+
 @_kind(ev.StatusReported)
 def _status(event: ev.StatusReported) -> Shown:
     return visible(f"told {event.target} {status_text(event.status)} taken-by {event.taken_by}")

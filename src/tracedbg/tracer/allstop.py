@@ -60,29 +60,29 @@ def manage(pt: Ptrace, inferior: Inferior) -> None:
     if inferior.options != wanted:
         for tracee in inferior.tracees.values():
             if tracee.stopped:
-                pt.setoptions(tracee.tid, wanted)
+                pt.setoptions(tracee.tid, wanted, to="hear of new tasks and of exec")
         inferior.options = wanted
 
 
 # --- resuming one thread ------------------------------------------------------------------------------------------------------
-def let_run(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
+def let_run(pt: Ptrace, tracee: Tracee, number: int = 0, *, to: str) -> None:
     """CONT; a tracee that was killed meanwhile counts as running, its end will be reported."""
     tracee.deliver = 0
     tracee.hit_counted = False
     try:
-        pt.cont(tracee.tid, number)
+        pt.cont(tracee.tid, number, to=to)
     except TraceeGone:
         pass
     tracee.happens(Happening.RESUME)
 
 
-def let_step(pt: Ptrace, tracee: Tracee, number: int = 0) -> None:
+def let_step(pt: Ptrace, tracee: Tracee, number: int = 0, *, to: str) -> None:
     """SINGLESTEP, likewise."""
     tracee.deliver = 0
     tracee.hit_counted = False
     tracee.stepping = True
     try:
-        pt.singlestep(tracee.tid, number)
+        pt.singlestep(tracee.tid, number, to=to)
     except TraceeGone:
         pass
     tracee.happens(Happening.RESUME)
@@ -94,16 +94,16 @@ def go_on(pt: Ptrace, tracee: Tracee) -> None:
     if isinstance(stop, GroupStop) and tracee.seized:
         # The process has been stopped by a stop signal: leave it so, but hear of SIGCONT.
         try:
-            pt.listen(tracee.tid)
+            pt.listen(tracee.tid, to="leave it in its group-stop, and hear of SIGCONT")
         except TraceeGone:
             pass
         tracee.happens(Happening.RESUME)
     else:
-        let_run(pt, tracee, tracee.deliver)
+        let_run(pt, tracee, tracee.deliver, to="let it run on: this stop is nobody's news")
 
 
 # --- asking to stop -----------------------------------------------------------------------------------------------------------
-def request_stop(pt: Ptrace, tracee: Tracee) -> None:
+def request_stop(pt: Ptrace, tracee: Tracee, *, to: str) -> None:
     """Ask one running thread to stop: INTERRUPT for a seized one, else a SIGSTOP that is swallowed when it comes."""
     if tracee.stop_asked or not tracee.running:
         return
@@ -112,12 +112,12 @@ def request_stop(pt: Ptrace, tracee: Tracee) -> None:
         return  # its first stop is on its way by itself
     if tracee.seized:
         try:
-            pt.interrupt(tracee.tid)
+            pt.interrupt(tracee.tid, to=to)
         except TraceeGone:
             pass
         return
     pt.here()
-    if threads.tgkill(pt.log, tracee.pid, tracee.tid, signal.SIGSTOP):
+    if threads.tgkill(pt.log, tracee.pid, tracee.tid, signal.SIGSTOP, to=to):
         tracee.ledger = 1
 
 
@@ -146,8 +146,8 @@ def stop_all(pt: Ptrace, book: Book, inferior: Inferior) -> Generator[Await, New
         if not waiting and not book.children_of(inferior.pid):
             return
         for tracee in waiting:
-            request_stop(pt, tracee)
-        news = yield Await(timeout=_RECHECK_S)
+            request_stop(pt, tracee, to="have every thread stand still")
+        news = yield Await(timeout=_RECHECK_S, what="every thread to stand still")
         if news is None:
             looks += 1
             for tracee in waiting:
@@ -163,7 +163,7 @@ def stop_all(pt: Ptrace, book: Book, inferior: Inferior) -> Generator[Await, New
         if news.stop is None:
             continue
         if isinstance(news.stop, (ExitEvent, SyscallStop)):
-            let_run(pt, stopped)
+            let_run(pt, stopped, to="let it come past this event to its stop")
         elif isinstance(news.stop, NewTask):
             meet(pt, book, inferior, stopped, news.stop)
         elif isinstance(news.stop, VforkDone):
@@ -184,7 +184,7 @@ def ask_one(pt: Ptrace, inferior: Inferior) -> bool:
     """Ask one thread to stop, for an `interrupt`; False when there is none that runs and could."""
     for tracee in inferior.running():
         if not tracee.in_vfork and not leader_left(inferior, tracee):
-            request_stop(pt, tracee)
+            request_stop(pt, tracee, to="interrupt the program")
             return True
     return False
 

@@ -91,9 +91,9 @@ def _take_hold(pt: Ptrace, inferior: Inferior, seize: bool) -> None:
         for tid in fresh:
             try:
                 if seize:
-                    pt.seize(tid, FULL_OPTIONS)
+                    pt.seize(tid, FULL_OPTIONS, to="become its tracer without stopping it")
                 else:
-                    pt.attach(tid)
+                    pt.attach(tid, to="become its tracer, with a SIGSTOP")
             except TraceeGone:
                 continue  # it ended between our look and the request
             except KernelRefused as error:
@@ -145,7 +145,7 @@ def detach(pt: Ptrace, book: Book, pid: int) -> Plan[int]:
                 count += _let_go(pt, inferior, tracee)
         while inferior.ended is None and inferior.tracees and not count:
             # Killed meanwhile: nobody else can reap its threads while they are ours, so its end is collected first.
-            yield Await(timeout=0.5)
+            yield Await(timeout=0.5, what="the end of the process")
             if procfs.state(inferior.pid) == "":
                 inferior.vanish()
     book.forget(inferior.pid)
@@ -155,13 +155,13 @@ def detach(pt: Ptrace, book: Book, pid: int) -> Plan[int]:
 def _swallow(pt: Ptrace, tracee: Tracee) -> Generator[Await, News | None, None]:
     """A SIGSTOP of ours that is still under way would stop the process for good once we are gone: let it come first."""
     while tracee.stopped and not tracee.seized and _stop_pending(tracee):
-        let_run(pt, tracee, _pending_signal(tracee))
+        let_run(pt, tracee, _pending_signal(tracee), to="let our own SIGSTOP come first")
         tracee.unreported = None
         while tracee.running:
-            news = yield Await(tracee.tid, timeout=0.5)
+            news = yield Await(tracee.tid, timeout=0.5, what="our own SIGSTOP")
             if news is None:
                 tracee.stop_asked = False  # a SIGCONT from somewhere has removed it: stop the thread anew
-                request_stop(pt, tracee)
+                request_stop(pt, tracee, to="stop it anew: a SIGCONT has taken our SIGSTOP away")
             elif isinstance(news.stop, SignalDelivery):
                 tracee.deliver = news.stop.signal
 
@@ -182,7 +182,7 @@ def _pending_signal(tracee: Tracee) -> int:
 def _let_go(pt: Ptrace, inferior: Inferior, tracee: Tracee) -> int:
     number = 0 if isinstance(tracee.stop, (Interrupted, Born, GroupStop)) else _pending_signal(tracee)
     try:
-        pt.detach(tracee.tid, number)
+        pt.detach(tracee.tid, number, to="let it go on untraced")
     except KernelRefused:
         tracee.happens(Happening.RESUME)
         return 0
@@ -204,11 +204,11 @@ def kill(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
     while inferior.ended is None and inferior.tracees:
         for tracee in list(inferior.tracees.values()):
             if tracee.stopped:
-                let_run(pt, tracee)
-        yield Await(timeout=0.5)
+                let_run(pt, tracee, to="let it die: it stands in its way out")
+        yield Await(timeout=0.5, what="the end of the process")
         if procfs.state(inferior.pid) == "":
             inferior.vanish()
     while book.children_of(inferior.pid):
-        yield Await(timeout=0.5)  # a child of it is about to be let go
+        yield Await(timeout=0.5, what="a forked child to be let go")  # a child of it is about to be let go
     inferior.close()
     return Report(pid, pid, None, inferior.ended)

@@ -36,7 +36,7 @@ def let_go(pt: Ptrace, book: Book, inferior: Inferior, child: Tid, how: str, *, 
         except (TraceeGone, OSError):
             pass  # killed meanwhile: nothing to repair
         try:
-            pt.detach(child)
+            pt.detach(child, to="let the child run on untraced")
         except KernelRefused:
             return
         text = f"process {child} ({how} of {inferior.pid}) was let go, breakpoints removed"

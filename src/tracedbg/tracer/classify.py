@@ -13,7 +13,7 @@ import msgspec
 
 from tracedbg.kernel.ptrace import Ptrace
 from tracedbg.kernel.regs import Registers
-from tracedbg.model.names import EVENT_CLONE, EVENT_EXEC, EVENT_EXIT, EVENT_FORK, EVENT_STOP, EVENT_VFORK, EVENT_VFORK_DONE
+from tracedbg.model.names import EVENT_CLONE, EVENT_EXEC, EVENT_EXIT, EVENT_FORK, EVENT_STOP, EVENT_VFORK, EVENT_VFORK_DONE, signal_name
 from tracedbg.model.stops import (
     AnyStop,
     Born,
@@ -72,11 +72,11 @@ def facts(pt: Ptrace, inferior: Inferior, tracee: Tracee, status: WaitStatus) ->
     message, info, site = 0, None, -1
     regs: Registers | None = None
     if status.event in _WITH_MESSAGE:
-        message = pt.geteventmsg(tracee.tid)
+        message = pt.geteventmsg(tracee.tid, to="learn the number that belongs to this event")
     elif not status.event and not status.is_syscall:
-        info = pt.getsiginfo(tracee.tid)
+        info = pt.getsiginfo(tracee.tid, to=f"learn what this {signal_name(status.signal)} is")
         if status.signal == signal.SIGTRAP and info is not None and info[1] in (SI_KERNEL, TRAP_BRKPT) and inferior.sites:
-            regs = pt.getregs(tracee.tid)
+            regs = pt.getregs(tracee.tid, to="see whether a breakpoint byte of ours ends at pc")
             planted = inferior.sites.get(regs.pc - 1)
             if planted is not None and planted.planted:
                 site = planted.address

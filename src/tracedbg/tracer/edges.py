@@ -37,8 +37,8 @@ def first_stop(pt: Ptrace, book: Book, pid: int) -> Plan[Report]:
             if isinstance(tracee.stop, ExecStop):
                 manage(pt, inferior)
                 return Report(pid, pid, tracee.stop)
-            let_run(pt, tracee, tracee.stop.signal if isinstance(tracee.stop, SignalDelivery) else 0)
-        yield Await()
+            let_run(pt, tracee, tracee.stop.signal if isinstance(tracee.stop, SignalDelivery) else 0, to="let it come to its exec stop")
+        yield Await(what="the exec stop")
 
 
 def halt(pt: Ptrace, book: Book, pid: int, tid: int) -> Plan[Report]:
@@ -68,8 +68,8 @@ def bury(pt: Ptrace, book: Book, pid: int) -> Plan[Report | None]:
     while inferior.ended is None and inferior.tracees:
         for tracee in list(inferior.tracees.values()):
             if tracee.stopped:
-                let_run(pt, tracee)
-        yield Await(timeout=0.5)
+                let_run(pt, tracee, to="let it die: it stands in its way out")
+        yield Await(timeout=0.5, what="the end of the process")
         if procfs.state(pid) == "":
             inferior.vanish()
     inferior.close()

@@ -98,7 +98,7 @@ def _loop(
     done, pc = 0, -1
     code = -1
     if resumed or len(inferior.living()) > 1:
-        pc = pt.getregs(tracee.tid).pc
+        pc = pt.getregs(tracee.tid, to="see where the loop begins").pc
         if resumed and pc in inferior.sites and inferior.sites[pc].users:
             hit = _hit(pt, book, inferior, tracee, pc)
             if hit is not None:

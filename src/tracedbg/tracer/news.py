@@ -49,7 +49,7 @@ def _arm_exitkill(pt: Ptrace, inferior: Inferior) -> None:
     """At the first stop of a launched program, before anybody else hears of it: it shall not outlive the tracer thread."""
     if inferior.launched and not inferior.options:
         try:
-            pt.setoptions(Tid(inferior.pid), EXITKILL)
+            pt.setoptions(Tid(inferior.pid), EXITKILL, to="have it die with the tracer thread")
             inferior.options = EXITKILL
         except TraceeGone:
             pass  # killed meanwhile: its status will tell
@@ -80,7 +80,7 @@ def _unknown(pt: Ptrace, book: Book, result: WaitResult) -> tuple[Pid, News] | N
 def _let_go_late(pt: Ptrace, tid: Tid) -> None:
     """A thread that was taken for dead has stopped once more: nobody would ever let it run."""
     try:
-        pt.detach(tid)
+        pt.detach(tid, to="let it go: its process is forgotten")
     except KernelRefused:
         pass  # dead by now: that status is not ours any more
 
@@ -110,7 +110,7 @@ def _stop(pt: Ptrace, book: Book, inferior: Inferior, tracee: Tracee, status: Wa
     if isinstance(stop, BreakpointHit) and regs is not None:
         # The CPU reports int3 with pc behind it; the program is to see the address where it stopped.
         try:
-            pt.setregs(tracee.tid, regs.replace("rip", stop.address))
+            pt.setregs(tracee.tid, regs.replace("rip", stop.address), to="put pc back on the breakpoint")
         except TraceeGone:
             tracee.happens(Happening.RESUME)
             return None

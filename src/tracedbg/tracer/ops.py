@@ -100,20 +100,20 @@ def stopped_tracee(book: Book, tid: int) -> tuple[Inferior, Tracee]:
 def registers(pt: Ptrace, book: Book, tid: int) -> Registers:
     """PTRACE_GETREGS of a stopped thread."""
     _, tracee = stopped_tracee(book, tid)
-    return pt.getregs(tracee.tid)
+    return pt.getregs(tracee.tid, to="know where it stands")
 
 
 def fp_registers(pt: Ptrace, book: Book, tid: int) -> bytes:
     """PTRACE_GETFPREGS of a stopped thread: the FXSAVE area."""
     _, tracee = stopped_tracee(book, tid)
-    return pt.getfpregs(tracee.tid)
+    return pt.getfpregs(tracee.tid, to="know its floating-point registers")
 
 
 def set_register(pt: Ptrace, book: Book, tid: int, name: str, value: int) -> Registers:
     """Change one register (or a part of one) of a stopped thread."""
     _, tracee = stopped_tracee(book, tid)
-    changed = pt.getregs(tracee.tid).replace(name, value)
-    pt.setregs(tracee.tid, changed)
+    changed = pt.getregs(tracee.tid, to="keep the other registers").replace(name, value)
+    pt.setregs(tracee.tid, changed, to=f"change {name}")
     return changed
 
 
@@ -243,7 +243,7 @@ def raw(
     Returns:
         `(result, errno)`: the kernel's answer is the answer, not an error of ours.
     """
-    ret, errno = pt.raw(request, tid, addr, data, out, note)
+    ret, errno = pt.raw(request, tid, addr, data, out, note, to="do as was typed")
     if ret == -1 and errno:
         return ret, errno
     tracee = book.tracee(tid)

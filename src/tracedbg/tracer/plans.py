@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tracedbg.model.events import Event, PlanWaits, PlanWent
 from tracedbg.model.ids import Pid, Tid
 from tracedbg.model.stops import AnyStop
 from tracedbg.model.waitstatus import WaitStatus
@@ -43,10 +44,12 @@ class Await(msgspec.Struct, frozen=True):
     Args:
         tid: news of this tracee only; None for any of the inferior.
         timeout: seconds after which the plan gets None instead; 0 for none.
+        what: the same in words, for the log.
     """
 
     tid: Tid | None = None
     timeout: float = 0.0
+    what: str = "news of any thread"
 
 
 Plan = Generator[Await, News | None, R]
@@ -55,8 +58,12 @@ Plan = Generator[Await, News | None, R]
 class PlanRun:
     """One plan under way.  Tracer thread, but for the reply."""
 
-    def __init__(self, pid: Pid, plan: Plan[Any], reply: Reply[Any], name: str) -> None:
+    def __init__(
+        self, pid: Pid, plan: Plan[Any], reply: Reply[Any], name: str, tell: Callable[[Event], object] = lambda _event: None
+    ) -> None:
         self.pid, self.plan, self.reply, self.name = pid, plan, reply, name
+        # Where its waits are announced.
+        self._tell = tell
         self.awaiting: Await | None = None
         self.deadline = 0.0
         self.outcome: tuple[Any, BaseException | None] = (None, None)
@@ -75,6 +82,7 @@ class PlanRun:
         """Deliver None if the wait has lasted too long; True when the plan is over."""
         if not self.deadline or now < self.deadline:
             return False
+        self._tell(PlanWent(self.name, f"nothing within {self.awaiting.timeout:g} s" if self.awaiting else "nothing"))
         return self._go(lambda: self.plan.send(None)) or self._feed()
 
     def cancel(self, error: BaseException) -> None:
@@ -90,6 +98,7 @@ class PlanRun:
             if found is None:
                 return False
             self._backlog.remove(found)
+            self._tell(PlanWent(self.name, f"{found.tid} {found.status.text()}", found.tid))
             if self._go(lambda news=found: self.plan.send(news)):  # type: ignore[misc]
                 return True
         return True
@@ -106,5 +115,6 @@ class PlanRun:
             self.outcome = (None, error)
             return True
         self.awaiting = awaiting
+        self._tell(PlanWaits(self.name, awaiting.what))
         self.deadline = time.monotonic() + awaiting.timeout if awaiting.timeout else 0.0
         return False

@@ -81,7 +81,7 @@ class Run:
             if report is None:
                 for tracee in list(inferior.tracees.values()):
                     if tracee.stopped:
-                        let_run(self._pt, tracee, tracee.deliver)
+                        let_run(self._pt, tracee, tracee.deliver, to="let the program run")
                 self._announce("continue", number)
                 report = yield from self._listen()
             return self._done(report)
@@ -151,7 +151,7 @@ class Run:
             if not tracee.stopped or not (tracee.hit_counted or tracee.tid == self._tid):
                 continue
             try:
-                pc = self._pt.getregs(tracee.tid).pc
+                pc = self._pt.getregs(tracee.tid, to="see whether it stands at a breakpoint byte").pc
             except TraceeGone:
                 continue
             site = inferior.sites.get(pc)
@@ -167,7 +167,7 @@ class Run:
         kept: list[int] | None = None
         pc = -1
         try:
-            pc = self._pt.getregs(tracee.tid).pc if inferior.sites else -1
+            pc = self._pt.getregs(tracee.tid, to="see whether a byte must be lifted for this step").pc if inferior.sites else -1
         except TraceeGone:
             pass
         site = inferior.sites.get(pc)
@@ -179,7 +179,7 @@ class Run:
             kept = [tracee.deliver] if tracee.deliver else []
             tracee.deliver = 0
         try:
-            let_step(self._pt, tracee, tracee.deliver)
+            let_step(self._pt, tracee, tracee.deliver, to="execute one instruction" + " with the byte lifted" * lifted)
             report = yield from self._after_step(tracee, kept)
         finally:
             if site is not None and lifted and inferior.sites.get(pc) is site and site.users:
@@ -191,7 +191,7 @@ class Run:
             if not tracee.deliver:
                 tracee.deliver = kept.pop(0)
             for number in kept:
-                threads.tgkill(self._pt.log, tracee.pid, tracee.tid, number)
+                threads.tgkill(self._pt.log, tracee.pid, tracee.tid, number, to="send a signal again that came amid the step")
         return report
 
     def _after_step(
@@ -201,12 +201,12 @@ class Run:
         inferior = self._inferior
         others_run = False
         while True:
-            news, first = first or (yield Await(timeout=0.0 if others_run else _STEP_PATIENCE_S)), None
+            news, first = first or (yield Await(timeout=0.0 if others_run else _STEP_PATIENCE_S, what="the end of the step")), None
             if news is None:
                 others_run = True
                 for other in list(inferior.tracees.values()):
                     if other.stopped:
-                        let_run(self._pt, other, other.deliver)
+                        let_run(self._pt, other, other.deliver, to="let it act: the step sleeps in a system call")
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, StepDone):
                 yield from stop_all(self._pt, self._book, inferior)  # also threads and children that this step has made
@@ -219,21 +219,21 @@ class Run:
                 if kept is not None:
                     kept += [number] if number else []
                     number = 0
-                let_step(self._pt, tracee, number)
+                let_step(self._pt, tracee, number, to="go on with the step past a signal")
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, NewTask):
                 # The step was the system call that made a task: it reports its event first, its step afterwards.
                 meet(self._pt, self._book, inferior, tracee, news.stop)
                 if news.stop.how == "vfork":
                     others_run = True
-                let_step(self._pt, tracee)
+                let_step(self._pt, tracee, to="go on with the step past the birth of a task")
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, VforkDone):
                 vfork_done(self._pt, inferior, tracee)
-                let_step(self._pt, tracee)
+                let_step(self._pt, tracee, to="go on with the step past the end of a vfork")
                 continue
             if news.tid == tracee.tid and isinstance(news.stop, (Interrupted, OtherEvent)) and not inferior.interrupt_asked:
-                let_step(self._pt, tracee)  # a stop of ours that comes late, say: resumed by CONT, it would run away
+                let_step(self._pt, tracee, to="go on with the step past a late stop of ours")  # CONT would let it run away
                 continue
             if isinstance(news.stop, Born) and news.tid != tracee.tid and not others_run:
                 continue  # made by this step: it waits with the others
@@ -272,7 +272,7 @@ class Run:
                     if report is None:
                         for other in list(inferior.tracees.values()):
                             if other.stopped:
-                                let_run(self._pt, other, other.deliver)
+                                let_run(self._pt, other, other.deliver, to="let the program run on")
             if report is not None:
                 yield from stop_all(self._pt, self._book, inferior)
                 return report
@@ -302,14 +302,14 @@ class Run:
         if isinstance(stop, NewTask):
             thread = meet(self._pt, self._book, inferior, tracee, stop)
             if thread is not None and thread.stopped:
-                let_run(self._pt, thread)
+                let_run(self._pt, thread, to="let the new thread run")
         elif isinstance(stop, VforkDone):
             vfork_done(self._pt, inferior, tracee)
         elif isinstance(stop, GroupStop) and inferior.interrupt_asked:
             inferior.interrupt_asked = False
             return self._report(tracee, stop)
         elif isinstance(stop, Born):
-            let_run(self._pt, tracee)
+            let_run(self._pt, tracee, to="let the new thread run")
             return None
         go_on(self._pt, tracee)
         return None
@@ -332,7 +332,7 @@ class Run:
         tracee.hit_counted = True
         if stop.address in self._targets and tracee.tid == self._tid:
             try:
-                sp = self._pt.getregs(tracee.tid).sp
+                sp = self._pt.getregs(tracee.tid, to="see whether this is the frame, not a deeper one").sp
             except TraceeGone:
                 return None
             if sp > self._above and not numbers:
@@ -347,7 +347,7 @@ class Run:
         if row.stop:
             return self._report(tracee, stop)
         self._show(tracee, stop)
-        let_run(self._pt, tracee, tracee.deliver)
+        let_run(self._pt, tracee, tracee.deliver, to="let it run on with the signal")
         return None
 
     def _show(self, tracee: Tracee, stop: SignalDelivery) -> None:

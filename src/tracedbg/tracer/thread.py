@@ -12,7 +12,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
 
 from tracedbg.eventlog.log import EventLog
 from tracedbg.kernel import procfs, threads
@@ -107,7 +108,7 @@ class Tracer:
         reply: Reply[R] = Reply()
         name = op.__name__
 
-        def work() -> None:
+        def work(_of: int) -> None:
             try:
                 value = op(self._pt, self._book, *args, **kw)
             except Exception as error:  # belongs to the asker
@@ -115,7 +116,7 @@ class Tracer:
             else:
                 self._answer(reply, value)
 
-        self._put(name, work, reply)
+        self._put(op, work)
         return reply
 
     def start(self, plan: Callable[Concatenate[Ptrace, Book, P], Plan[R]], pid: int, /, *args: P.args, **kw: P.kwargs) -> Reply[R]:
@@ -126,45 +127,48 @@ class Tracer:
         reply: Reply[R] = Reply()
         name = plan.__name__
 
-        def work() -> None:
+        def work(of: int) -> None:
             if Pid(pid) in self._runs:
                 self._answer(reply, error=NotNow(f"process {pid} is running ({self._runs[Pid(pid)].name})", "interrupt it first"))
                 return
-            run = PlanRun(Pid(pid), plan(self._pt, self._book, *args, **kw), reply, name)
+            run = PlanRun(Pid(pid), plan(self._pt, self._book, *args, **kw), reply, name, partial(self._log.publish, of=of))
             self._runs[Pid(pid)] = run
             self._mark(Pid(pid), run)
             if run.begin():
                 self._over(run)
 
-        self._put(name, work, reply)
+        self._put(plan, work)
         return reply
 
     def cancel(self, pid: int, why: str) -> None:
         """End the plan of a process where it stands, if it has one."""
 
-        def work() -> None:
+        def cancel(_of: int) -> None:
             run = self._runs.get(Pid(pid))
             if run is not None:
                 run.cancel(NotNow(why))
                 self._over(run)
 
-        self._put("cancel", work, Reply())
+        self._put(cancel, cancel)
 
     def report(self, result: WaitResult) -> None:
         """Hand over a status; whoever took it calls this (law 3)."""
         self._desk.put(lambda: self._news(result))
 
-    def _put(self, name: str, work: _Item, reply: Reply[Any]) -> None:
+    def _put(self, asked: Callable[..., object], work: Callable[[int], None]) -> None:
+        """Put what was asked for on the desk; `work` gets the number of the record that tells so."""
+        name = asked.__name__
         if threading.get_ident() == self._ident:
             raise WrongThread(f"{name} was asked of the tracer thread by itself", "call the op directly")
         if not self._log.wants(Detail.DESK):
-            self._desk.put(work)
+            self._desk.put(lambda: work(0))
             return
-        queued = self._log.publish(RequestQueued("tracer", name))
+        about = (asked.__doc__ or "").strip().partition("\n")[0]
+        queued = self._log.publish(RequestQueued("tracer", name, about))
 
         def announced() -> None:
             self._log.publish(RequestStarted(name), of=queued)
-            work()
+            work(queued)
             self._log.publish(RequestDone(name, name not in self._failed), of=queued)
             self._failed.discard(name)
 

@@ -30,6 +30,7 @@ R = TypeVar("R")
 _P_ALL, _P_PID = 0, 1
 _WSTOPPED_AND_EXITED = WAIT_OPTIONS["WSTOPPED"] | WAIT_OPTIONS["WEXITED"]
 _EINTR = 4
+_FOR = "take one status and hand it to the tracer"
 _FREE_S = 0.05
 """How long a typed call waits for a waiter that has just taken a status or answered another call."""
 
@@ -200,7 +201,7 @@ class Waiter:
         style = self.style
         if style.peek:
             idtype, ident = (_P_ALL, 0) if style.pid == -1 else (_P_PID, style.pid)
-            seen = self._door.waitid(idtype, ident, _WSTOPPED_AND_EXITED | WAIT_OPTIONS["__WALL"] | WNOWAIT)
+            seen = self._door.waitid(idtype, ident, _WSTOPPED_AND_EXITED | WAIT_OPTIONS["__WALL"] | WNOWAIT, to="look without taking")
             if seen.result is None:
                 return seen
             # Taking what was seen may find it gone: somebody else was quicker (WNOHANG, so that this cannot sleep).
@@ -209,8 +210,8 @@ class Waiter:
             pid, options = style.pid, style.options
         if style.call == "waitid":
             idtype, ident = (_P_ALL, 0) if pid == -1 else (_P_PID, pid)
-            return self._door.waitid(idtype, ident, options | _WSTOPPED_AND_EXITED, hand_over=False)
-        return self._door.wait4(pid, options, hand_over=False)
+            return self._door.waitid(idtype, ident, options | _WSTOPPED_AND_EXITED, hand_over=False, to=_FOR)
+        return self._door.wait4(pid, options, hand_over=False, to=_FOR)
 
 
 def _default_names() -> Iterator[str]:
