@@ -314,6 +314,21 @@ def test_look_at_registers_says_why_not():
             it.do("look $tracee $rip")
 
 
+def test_registers_of_a_puppet_that_the_tracer_traces():
+    with console() as it:
+        it.script("""
+            puppet p1
+            on tracer ptrace PTRACE_SEIZE $p1
+            on p1 trap &
+            on tracer wait4 $p1 __WALL
+            expect tracer wait4 = $p1 stopped SIGTRAP
+            look p1 $rip
+            expect p1 look rip <past:addr>
+            on tracer process_vm_readv $p1 $past-1 1
+            expect tracer process_vm_readv $past-1 1 = 1 0xcc
+        """)
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [

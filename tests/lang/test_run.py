@@ -58,6 +58,7 @@ def run(text: str) -> object:
         ("on w1,$first wait4 -1 __WALL &", ("on", ("w1", "w2"), "wait4", ("-1", "__WALL"), True)),
         ("on w1 ptrace PTRACE_CONT $tracee", ("on", ("w1",), "ptrace", ("PTRACE_CONT", "4242"), False)),
         ("on w1 kill -$tracee 9", ("on", ("w1",), "kill", ("-4242", "9"), False)),
+        ("on w1 kill $tracee+1 9", ("on", ("w1",), "kill", ("4243", "9"), False)),
         ("on w1 continue", ("on", ("w1",), "continue", (), False)),  # no command for an actor: a call, whatever its name
         ("on w1 lo", ("on", ("w1",), "lo", (), False)),  # and nothing is abbreviated there
         ('on w1 write 1 "a $tracee\\n"', ("on", ("w1",), "write", ("1", "a $tracee\n"), False)),
@@ -85,6 +86,7 @@ def test_lines(text: str, result: object) -> None:
         ("run --stop=1", BadArgument, "--stop takes no value", "usage"),
         ("b fact if", BadArgument, "condition after 'if' is missing", "for example"),
         ("look $nobody", NotFound, "$nobody is not set", "$tracee is set by"),
+        ("look $first+1", BadArgument, "'w1' is no number", "only numbers"),
         ("on $nobody wait4", NotFound, "$nobody is not set", ""),
         ("on w1 wait4/x", BadSyntax, "a call takes no /x", ""),
         ("frob", UnknownCommand, "Undefined command", "help"),

@@ -9,11 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests import odd
-from tracedbg.model.errors import BadSyntax, NotFound
+from tracedbg.model.errors import BadArgument, BadSyntax, NotFound
 from tracedbg.render.patterns import SHAPES, Pattern, split_words
 from tracedbg.render.wordregex import RegexError, WordRegex
 
-TRACEE = {"tracee": "4242"}
+TRACEE = {"tracee": "4242", "pc": "0x3ffff"}
 
 # The canonical lines of the format's page.
 CONT_REFUSED = "ptrace(PTRACE_CONT, 4242, 0, 0) = -1 ESRCH (No such process)"
@@ -92,6 +92,10 @@ def test_words_of_a_line(text: str, words: list[str]) -> None:
         ("<who:w1|w2> signal from $who", "w1", "signal SIGCHLD from w2", None),
         ("w1 = $tracee|0", "w1", NOHANG, {}),
         ("w1 = <n>|nothing", "w1", NOHANG, {}),
+        ("w1 = $tracee+1", "w1", "fork = 4243", {}),
+        ("w1 = $tracee-2|$tracee+1", "w1", "fork = 4240", {}),
+        ("w1 = $tracee+1", "w1", "fork = 4242", None),
+        ("w1 rip $pc+1", "w1", "look rip 0x40000", {}),  # what was hexadecimal stays so
     ],
 )
 def test_match(pattern: str, lane: str, text: str, captured: dict[str, str] | None) -> None:
@@ -150,6 +154,10 @@ def test_unset_variable_is_named() -> None:
     parsed.check({"who": "w1", "code": "3"})
     with pytest.raises(NotFound, match=r"\$who"):
         parsed.match("w1", EXITED, {})
+    with pytest.raises(BadArgument, match="no number"):
+        Pattern.parse("w1 $who+1").match("w1", EXITED, {"who": "w1"})
+    with pytest.raises(BadArgument, match="below zero"):
+        Pattern.parse("w1 $who-1").match("w1", EXITED, {"who": "0"})
 
 
 @pytest.mark.parametrize(

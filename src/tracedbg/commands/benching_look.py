@@ -140,7 +140,7 @@ def _whom(session: Session, who: str) -> tuple[int, str]:
 
 
 def _registers(session: Session, tid: int, lane: str) -> Registers:
-    if lane in session.actors.names() or procfs.tracer_pid(tid) != session.tracer.tid:
+    if procfs.tracer_pid(tid) != session.tracer.tid:
         raise NotNow(f"{tid} is not traced by the tracer thread", "registers are read of a stopped tracee: look $tracee $rip")
     try:
         return session.tracer.post(ops.registers, tid).result(_ASK_S)

@@ -82,8 +82,8 @@ def expect(session: Session, pattern: Annotated[PatternText, "a lane, then words
     """Wait until an event matches, or make sure that none does.
 
     All events since the block of commands began are looked at, so an event that came before this line counts. Each event meets
-    one line only. `<name:pid>` takes a word of that shape and sets `$name`. Without `within` a line waits 5 s, `expect not`
-    listens 0.5 s.
+    one line only. `<name:pid>` takes a word of that shape and sets `$name`; `$name+1` is one more. Without `within` a line waits
+    5 s, `expect not` listens 0.5 s.
 
     In the kernel: nothing is called; events are what the threads of tracedbg have reported about their own calls, and what was
     read in /proc.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, final
 
 from tracedbg.model.errors import BadArgument, BadSyntax, NotFound, UnknownCommand
+from tracedbg.render.patterns import moved
 
 from .grammar import Line, Word, parse
 from .paramtypes import Context, ParamType
@@ -19,6 +20,7 @@ from .signature import REQUIRED, Param
 from .table import ActorCall, Command, CommandTable, WhileBusy
 
 _VARIABLE = re.compile(r"(-?)\$([A-Za-z_]\w*(?:\.\w+)?)")
+_MOVED = re.compile(rf"{_VARIABLE.pattern}([+-]\d+)?")
 _OPTION = re.compile(r"--([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
 
 
@@ -107,12 +109,13 @@ def prepare(table: CommandTable, context: Context, line: Line | str) -> Call:
 
 
 def substituted(text: str, context: Context) -> str:
-    """Return the value of ``$name`` or ``-$name``, other text as it is.
+    """Return the value of ``$name``, ``-$name`` or ``$name+1``, other text as it is.
 
     Raises:
         NotFound: the variable is not set.
+        BadArgument: something is to be added to what is no number.
     """
-    found = _VARIABLE.fullmatch(text)
+    found = _MOVED.fullmatch(text)
     if not found:
         return text
     value = context.variable(found[2])
@@ -121,7 +124,7 @@ def substituted(text: str, context: Context) -> str:
             f"${found[2]} is not set",
             "$tracee is set by 'run' and 'launch', $NAME by 'thread NAME' and 'puppet NAME', other names by <name:...> in an 'expect'",
         )
-    return found[1] + value
+    return found[1] + (moved(value, found[3]) if found[3] else value)
 
 
 def _filled(text: str, context: Context) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tracedbg.model.errors import BadSyntax, NotFound
+from tracedbg.model.errors import BadArgument, BadSyntax, NotFound
 
 from .wordregex import RegexError, WordRegex
 
@@ -24,7 +24,7 @@ _WORD = re.compile(r'(?:[^\s(),"]|"(?:\\.|[^"\\])*+(?:"|\\?$))+', re.DOTALL)
 # In a pattern /regex/ is one word too, although it may hold ( ) and commas.
 _REGEX = re.compile(r"/((?:\\.|[^/\\\s])+)/(?=[\s(),]|$)")
 _CAPTURE = re.compile(r"<(?:([A-Za-z_]\w*):)?([^<>]+)>")
-_NAME = re.compile(r"\$([A-Za-z_]\w*(?:\.\w+)?)")
+_NAME = re.compile(r"\$([A-Za-z_]\w*(?:\.\w+)?)([+-]\d+)?")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)s")
 _BAR = re.compile(r"\|(?![^<]*>)")
 
@@ -77,7 +77,26 @@ def _choice_fits(choice: str, word: str, variables: Mapping[str, str]) -> bool:
     value = variables.get(name[1])
     if value is None:
         raise _unset(name[1])
-    return value == word
+    return word == (moved(value, name[2]) if name[2] else value)
+
+
+def moved(value: str, by: str) -> str:
+    """Return what ``$name+1`` means, for a name that stands for `value`: hexadecimal stays hexadecimal.
+
+    Args:
+        value: of the variable.
+        by: a sign and a decimal number.
+
+    Raises:
+        BadArgument: the variable is no number, or the sum is below zero.
+    """
+    try:
+        number = int(value, 0) + int(by)
+    except ValueError:
+        raise BadArgument(f"'{value}' is no number, so {by} cannot be added", "only numbers can be moved: $pc+1") from None
+    if number < 0:
+        raise BadArgument(f"{value} {by} is below zero", "addresses and counts are not")
+    return hex(number) if value.startswith("0x") else str(number)
 
 
 def _unset(name: str) -> NotFound:
@@ -174,6 +193,7 @@ class Pattern(msgspec.Struct, frozen=True):
 
         Raises:
             NotFound: a variable is not set.
+            BadArgument: ``$name+1`` of a variable that is no number.
         """
         found, captured = self._walk(lane, text, variables)
         return captured if found == self.size else None
