@@ -38,7 +38,7 @@ class FakeHost:
         self.pump = pump
         self.options = options
         self.terminal = None  # type: ignore[var-annotated]
-        self._changed: list[Callable[[], None]] = []
+        self._changed: list[Callable[[bool], None]] = []
         self._prompt = "tracedbg> "
         self._last = ""
         self._stop = threading.Event()
@@ -141,7 +141,7 @@ class FakeHost:
     def context(self) -> list[Shown]:
         return [Shown("   11 int fact(int n)"), Shown("-> 12 {   return n < 2 ? 1 : n * fact(n - 1); }"), Shown("   13 ")]
 
-    def on_change(self, callback: Callable[[], None]) -> None:
+    def on_change(self, callback: Callable[[bool], None]) -> None:
         self._changed.append(callback)
 
     def resized(self, columns: int, rows: int) -> None:
@@ -158,7 +158,7 @@ class FakeHost:
 
     def _tell(self) -> None:
         for callback in self._changed:
-            callback()
+            callback(True)
 
     def _spawn(self, work: Callable[[], None]) -> None:
         def run() -> None:

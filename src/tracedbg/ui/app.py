@@ -180,7 +180,7 @@ class Terminal:
             loop.add_signal_handler(number, self.leave)
         if self._history.refused:
             self._tell("hint", f"history is kept in memory only: {self._history.refused}")
-        self._host.on_change(self._flow.hurry)
+        self._host.on_change(lambda complete: self._flow.hurry() if complete else self._flow.touch())
         self._cooked = termios.tcgetattr(self._input.fileno())
         try:
             with self._input.raw_mode():

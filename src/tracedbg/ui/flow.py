@@ -29,8 +29,8 @@ _GATHER = 0.015
 """Seconds from the first line to its frame: what one command tells arrives within this time and is drawn together, since each
 drawing takes as long as a single step and would hold it up.  `hurry` ends the time early."""
 
-_SOON = 0.004
-"""Seconds that a key may wait for a frame that comes anyway."""
+_SOON = _GATHER
+"""Seconds that a key may wait for a frame that comes anyway: two drawings would take longer."""
 
 _BURST = 4.0
 """Frames that may follow each other closely after a quiet time, so that an answer does not wait for the next tick."""

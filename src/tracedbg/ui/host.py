@@ -102,6 +102,9 @@ class Host(Protocol):
         """Lines for the side pane of the split: source around the program counter, or registers."""
         ...
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Keep `callback` and call it, on any thread and as often as you like, when prompt, toolbar or context changed."""
+    def on_change(self, callback: Callable[[bool], None]) -> None:
+        """Keep `callback` and call it, on any thread and as often as you like, when prompt, toolbar or context changed.
+
+        It is given True when a command has ended, so that nothing follows soon, and False in the middle of something.
+        """
         ...

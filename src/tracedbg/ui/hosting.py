@@ -60,7 +60,7 @@ class SessionHost:
         self._runner = Runner(session, all_commands(), width)
         self._threads = CommandThreads(session, self._runner, self._changed)
         self._lines = Lines(session.view, times=times, echo=True)
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[bool], None]] = []
         self.leave: Callable[[], None] = lambda: None
         self._left = False
 
@@ -83,8 +83,7 @@ class SessionHost:
             self._pump.put(pieces, keep=keep)
         if not lines and isinstance(record.event, _MOVES):
             # What is drawn brings the toolbar up to date as well; not so with `log off`, or for a lane that is not shown.
-            for callback in self._callbacks:
-                callback()
+            self._tell_change(complete=False)
 
     def say(self, style: str, text: str) -> None:
         """One line of our own."""
@@ -196,13 +195,16 @@ class SessionHost:
             return [visible(str(error))]
         return [Shown(f"{'=>' if number == line else '  '} {number:>5}  {text}") for number, text in lines]
 
-    def on_change(self, callback: Callable[[], None]) -> None:
+    def on_change(self, callback: Callable[[bool], None]) -> None:
         """Keep a callback for changes of prompt, toolbar or context."""
         self._callbacks.append(callback)
 
-    def _changed(self) -> None:
+    def _tell_change(self, *, complete: bool) -> None:
         for callback in self._callbacks:
-            callback()
+            callback(complete)
+
+    def _changed(self) -> None:
+        self._tell_change(complete=True)
         if self.session.quitting and not self._left:
             self._left = True
             self.leave()
