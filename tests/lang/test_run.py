@@ -86,7 +86,7 @@ def test_lines(text: str, result: object) -> None:
         ("run --stop=1", BadArgument, "--stop takes no value", "usage"),
         ("b fact if", BadArgument, "condition after 'if' is missing", "for example"),
         ("look $nobody", NotFound, "$nobody is not set", "$tracee is set by"),
-        ("look $first+1", BadArgument, "'w1' is no number", "only numbers"),
+        ("look $first+1", BadArgument, "'w2' is no number", "only numbers"),
         ("on $nobody wait4", NotFound, "$nobody is not set", ""),
         ("on w1 wait4/x", BadSyntax, "a call takes no /x", ""),
         ("frob", UnknownCommand, "Undefined command", "help"),

@@ -129,7 +129,7 @@ def substituted(text: str, context: Context) -> str:
 
 def _filled(text: str, context: Context) -> str:
     """`substituted`, and variables inside a word too: ``/proc/$p1/mem``."""
-    if _VARIABLE.fullmatch(text) or "$" not in text:
+    if _MOVED.fullmatch(text) or "$" not in text:
         return substituted(text, context)
     return _VARIABLE.sub(lambda found: substituted(found[0], context), text)
 
