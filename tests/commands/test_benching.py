@@ -383,3 +383,11 @@ def test_self_inflicted_signal_is_refused():
             with pytest.raises(BadArgument, match="tracedbg itself"):
                 it.do(line)
         assert it.said(f"on w1 kill {os.getpid()} 0") == [f"w1  kill({os.getpid()}, 0) = 0"]
+
+
+def test_the_toolbar_tells_a_stop_that_nobody_has_collected_from_a_running_program():
+    with console() as it:
+        it.script("launch /bin/true\nlook $tracee state=t")
+        assert it.session.busy_text == "stop not collected"
+        it.do("on tracer wait4 $tracee __WALL")
+        assert it.session.busy_text == "stopped"

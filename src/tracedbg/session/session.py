@@ -15,6 +15,7 @@ from typing import Self
 from tracedbg import __version__
 from tracedbg.eventlog.log import EventLog
 from tracedbg.eventlog.sinks import FileSink
+from tracedbg.kernel import procfs
 from tracedbg.kernel.poke import PokeHandler
 from tracedbg.kernel.wait import WaitDoor
 from tracedbg.kernel.witness import Witness
@@ -203,7 +204,10 @@ class Session:
         view = self.program.view
         if view is None:
             return "no program"
-        return "running" if not view.stopped else "stopped"
+        if view.stopped:
+            return "stopped"
+        # The tracer knows a stop once somebody has collected it; the kernel knows it before.
+        return "stop not collected" if procfs.state(view.pid) == "t" else "running"
 
     @property
     def waits(self) -> bool:
