@@ -119,3 +119,42 @@ def test_a_puppet_enters_a_landlock_domain():
             on p ptrace SEIZE $c
             expect p ptrace(PTRACE_SEIZE, $c) = -1 EPERM
         """)
+
+
+def test_a_system_call_stop_tells_which_one_it_is_and_takes_another_result():
+    recent = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 16)
+    changed = ("0 op 2 exit rval 4242", "4242") if recent else ("-1 EIO", "$p")
+    with console() as it:
+        for tracer in ("dbg", "tracer"):
+            it.script(f"""
+                puppet dbg
+                on {tracer} fork p
+                on {tracer} ptrace SEIZE $p 0 TRACESYSGOOD
+                on {tracer} ptrace INTERRUPT $p
+                on {tracer} wait4 $p __WALL
+                on {tracer} ptrace GET_SYSCALL_INFO $p
+                expect {tracer} PTRACE_GET_SYSCALL_INFO op 0
+                on p getpid &
+                on {tracer} ptrace SYSCALL $p
+                on {tracer} wait4 $p __WALL
+                on {tracer} ptrace SYSCALL $p
+                on {tracer} wait4 $p __WALL
+                on {tracer} ptrace SYSCALL $p
+                on {tracer} wait4 $p __WALL
+                on {tracer} ptrace GET_SYSCALL_INFO $p
+                expect {tracer} PTRACE_GET_SYSCALL_INFO op 1 entry nr 39 args 0x0 0x0
+                on {tracer} ptrace SET_SYSCALL_INFO $p 0 4242
+                expect {tracer} PTRACE_SET_SYSCALL_INFO = -1 {"EINVAL" if recent else "EIO"}
+                on {tracer} ptrace SYSCALL $p
+                on {tracer} wait4 $p __WALL
+                on {tracer} ptrace GET_SYSCALL_INFO $p
+                expect {tracer} PTRACE_GET_SYSCALL_INFO op 2 exit rval $p
+                on {tracer} ptrace SET_SYSCALL_INFO $p 0 4242
+                expect {tracer} PTRACE_SET_SYSCALL_INFO $p &info = {changed[0]}
+                on {tracer} ptrace CONT $p
+                expect p getpid = {changed[1]}
+                on p exit_group
+                on {tracer} wait4 $p __WALL
+                on dbg exit_group
+                on repl wait4 $dbg
+            """)

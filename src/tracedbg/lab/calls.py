@@ -23,7 +23,8 @@ from tracedbg.tracer import ops
 from tracedbg.tracer.book import Book
 
 from . import forbidden, machine
-from .orders import MOST_PEEKED, answer_of, order_of, request_note
+from .orders import MOST_PEEKED, answer_of, order_of
+from .stored import SYSCALL_INFO_SIZE, exit_info, request_note
 from .typed import PEEKS, Typed
 
 _R = PTRACE_REQUESTS
@@ -50,6 +51,7 @@ _BUFFERS = {
     _R["PTRACE_GETREGSET"]: "&iov",
     _R["PTRACE_SETREGSET"]: "&iov",
     _R["PTRACE_GET_SYSCALL_INFO"]: "&info",
+    _R["PTRACE_SET_SYSCALL_INFO"]: "&info",
 }
 """Requests whose data is an address in the caller's own memory, and how the log shows it."""
 _PEEK_FLAGS = {0: "0", 1: "PTRACE_PEEKSIGINFO_SHARED"}
@@ -165,6 +167,11 @@ def ptrace_call(request: int, tid: int, addr: int, data: int) -> Typed:
         shown = ("PTRACE_PEEKSIGINFO", tid, f"off 0 flags {_PEEK_FLAGS.get(addr, hex(addr))} nr {count}", "&siginfo")
         return Typed("ptrace", (request, tid, addr, count), display=shown)
     out = _BUFFERS.get(request, "")
+    if request == _R["PTRACE_SET_SYSCALL_INFO"]:
+        # Its structure is typed as one number in the place of DATA: what the call shall return.
+        info, size = exit_info(data), addr or SYSCALL_INFO_SIZE
+        ctypes.memmove(_buffers.address(out), info, len(info))
+        return Typed("ptrace", (request, tid, size, _buffers.address(out)), out, texts=(info,))
     if (out or request in PEEKS) and data:
         raise BadArgument("here DATA is an address in the caller's own memory, where the kernel would write",
                           "leave DATA away: a buffer is given")  # fmt: skip

@@ -18,14 +18,13 @@ from tracedbg.model.callnames import (
     PRCTLS_THAT_STORE,
     RUSAGE,
     SIGACTIONS,
-    si_code_text,
     sigset_text,
 )
 from tracedbg.model.events import CallReturned, ChildInfo
-from tracedbg.model.names import PTRACE_REQUESTS, errno_name, signal_name
-from tracedbg.model.text import quoted
+from tracedbg.model.names import PTRACE_REQUESTS, errno_name
 
 from . import machine
+from .stored import bytes_text, fields_text, request_note, rusage_text, siginfo_text
 from .typed import PEEKS, Typed
 
 _R = PTRACE_REQUESTS
@@ -130,6 +129,8 @@ def _ptrace(call: Typed) -> Order:
     if call.out == "&iov":
         # A struct iovec in front of the room that it describes; the kernel shortens its length.
         return Order(101, (request, tid, addr, START), struct.pack("<QQ", 0, _ROOM - 16), ((0, Place(16)),))
+    if request == _R["PTRACE_SET_SYSCALL_INFO"]:
+        return Order(101, (request, tid, addr, START), call.texts[0])
     size = min(addr, _ROOM) if request == _R["PTRACE_GET_SYSCALL_INFO"] else addr
     return Order(101, (request, tid, size, START))
 
@@ -305,7 +306,7 @@ def answer_of(call: Typed, result: int, data: bytes) -> CallReturned:
         data: the data area afterwards.
     """
     if -4096 < result < 0:
-        note = _fields_text(data) if call.name == "waitid" and call.numbers[3:] == (FILLED,) else ""
+        note = fields_text(data) if call.name == "waitid" and call.numbers[3:] == (FILLED,) else ""
         return CallReturned(call.name, call.shown, -1, errno_name(-result), note=note)
     if call.name == "wait4" and result > 0 and call.numbers[2:] in ((), (RUSAGE,)):
         return CallReturned(call.name, call.shown, result, status=int.from_bytes(data[:4], "little"), note=_note(call, result, data))
@@ -323,7 +324,7 @@ def _note(call: Typed, result: int, data: bytes) -> str:
     if name == "getrusage" or (name in ("wait4", "waitid") and call.numbers[-1] == RUSAGE):
         return rusage_text(data[_USED:])
     if name == "waitid" and len(call.numbers) > 3:
-        return _fields_text(data) if call.numbers[3] == FILLED else "stored nowhere"
+        return fields_text(data) if call.numbers[3] == FILLED else "stored nowhere"
     if name == "ptrace" and call.numbers[0] == _R["PTRACE_PEEKSIGINFO"]:
         peeked = (data[_PEEKED + index * machine.SIGINFO_SIZE :] for index in range(result))
         return " ".join(siginfo_text(each).partition(" si_code")[0] for each in peeked)
@@ -334,9 +335,9 @@ def _note(call: Typed, result: int, data: bytes) -> str:
     if name == "sigpending":
         return sigset_text(int.from_bytes(data[:8], "little"))
     if name in ("read", "pread"):
-        return _bytes_text(data[:result])
+        return bytes_text(data[:result])
     if name == "process_vm_readv":
-        return _bytes_text(data[32 : 32 + result])
+        return bytes_text(data[32 : 32 + result])
     if name == "pipe2":
         return "read {} write {}".format(*struct.unpack_from("<ii", data))
     if name == "poll" and result:
@@ -344,55 +345,3 @@ def _note(call: Typed, result: int, data: bytes) -> str:
     if name == "prctl" and call.numbers[0] in PRCTLS_THAT_STORE:
         return f"value {int.from_bytes(data[:4], 'little')}"
     return ""
-
-
-def request_note(request: int, data: bytes) -> str:
-    """What a ptrace request has stored, where a word or two say it.
-
-    Args:
-        request: its number.
-        data: the buffer after the request.
-    """
-    if request == _R["PTRACE_GETSIGINFO"]:
-        return siginfo_text(data)
-    if request == _R["PTRACE_GETEVENTMSG"]:
-        return f"message {int.from_bytes(data[:8], 'little')}"
-    if request == _R["PTRACE_GETSIGMASK"]:
-        return sigset_text(int.from_bytes(data[:8], "little"))
-    return ""
-
-
-def rusage_text(data: bytes) -> str:
-    """The times in a struct rusage: ``cpu 0.1 s user 104 ms system 0 ms``, their sum to a tenth of a second first (getrusage(2))."""
-    seconds, micros, kernel_seconds, kernel_micros = struct.unpack_from("<qqqq", data)
-    user, kernel = seconds * 1_000_000 + micros, kernel_seconds * 1_000_000 + kernel_micros
-    return f"cpu {(user + kernel) / 1e6:.1f} s user {user // 1000} ms system {kernel // 1000} ms"
-
-
-def _fields_text(data: bytes) -> str:
-    """Every field of the siginfo that waitid stores, whatever it says (waitid(2))."""
-    fields = zip(("si_signo", "si_errno", "si_code", "si_pid", "si_uid", "si_status"), struct.unpack_from("<III4xIII", data), strict=True)
-    filler = int.from_bytes(bytes([FILLER]) * 4, "little")
-    return " ".join(f"{name} {hex(value) if value == filler else value}" for name, value in fields)
-
-
-def siginfo_text(data: bytes) -> str:
-    """The facts of a siginfo: ``SIGCHLD CLD_STOPPED from 4242 si_code 0x5 si_status SIGSTOP``, ``SIGTRAP si_code 0x8005``.
-
-    Args:
-        data: 28 bytes at least.
-    """
-    signal, code, sender, status = struct.unpack_from("<i4xi4xi4xi", data)
-    named = si_code_text(signal, code)
-    words = [signal_name(signal)] if named.startswith("0x") else [signal_name(signal), named]
-    if code <= 0 or named.startswith("CLD_"):  # else a kernel's signal: another member of the union, an address for example
-        words.append(f"from {sender}")
-    words.append(f"si_code {code:#x}" if code >= 0 else f"si_code {code}")
-    if named.startswith("CLD_"):
-        words.append(f"si_status {status if named == 'CLD_EXITED' else signal_name(status)}")
-    return " ".join(words)
-
-
-def _bytes_text(data: bytes) -> str:
-    """Memory as a number if it fits into a word, else as quoted text."""
-    return hex(int.from_bytes(data, "little")) if len(data) in (1, 2, 4, 8) else str(quoted(data))

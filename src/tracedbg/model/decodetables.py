@@ -24,7 +24,6 @@ _MORE_REQUESTS: Mapping[str, int] = {
     "PTRACE_GET_RSEQ_CONFIGURATION": 0x420F,
     "PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG": 0x4210,
     "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG": 0x4211,
-    "PTRACE_SET_SYSCALL_INFO": 0x4212,
 }
 ALL_REQUESTS: Mapping[str, int] = {**PTRACE_REQUESTS, **_MORE_REQUESTS}
 """Every request of x86-64, those that tracedbg never makes included."""

@@ -45,6 +45,7 @@ PTRACE_REQUESTS: Mapping[str, int] = {
     "PTRACE_GETSIGMASK": 0x420A,
     "PTRACE_SETSIGMASK": 0x420B,
     "PTRACE_GET_SYSCALL_INFO": 0x420E,
+    "PTRACE_SET_SYSCALL_INFO": 0x4212,
 }
 REQUEST_NAMES: Mapping[int, str] = {number: name for name, number in PTRACE_REQUESTS.items()}
 
