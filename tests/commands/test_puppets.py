@@ -327,6 +327,36 @@ def test_reading_to_the_end_and_looking_for_a_death_is_one_order():
         """)
 
 
+@pytest.mark.needs("root")
+def test_in_a_pid_namespace_puppets_are_known_by_their_numbers_outside():
+    """Inside, the first one is 1: nobody must take that for the number of the machine's own init."""
+    with console() as it:
+        it.script("""
+            puppet p
+            on p clone init CLONE_NEWPID|SIGCHLD
+            on init getpid
+            expect init getpid = 1
+            on init thread t
+            on init fork c
+            expect init fork = 3
+            on c thread t
+            on c.t gettid
+            expect c.t gettid = 4
+            look init PPid=$p Tgid=$init
+            look init.t Tgid=$init comm=init.t
+            look c PPid=$init
+            look c.t Tgid=$c comm=c.t
+            on c getppid
+            expect c getppid = 1
+            on p kill $init SIGKILL
+            on p wait4 $init
+            expect p wait4 = $init killed SIGKILL
+            look c state=gone
+        """)
+        numbers = [int(it.session.variables[name]) for name in ("init", "init.t", "c", "c.t")]
+        assert min(numbers) > 4
+
+
 def test_help_and_completion_know_every_call():
     with console() as it:
         it.do("puppet p1")

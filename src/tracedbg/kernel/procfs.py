@@ -245,6 +245,12 @@ def threads(pid: int) -> list[Tid]:
         raise
 
 
+def thread_named(pid: int, number: int) -> int:
+    """The thread of a process that calls itself `number` in its own pid namespace (NSpid of status); 0 if there is none."""
+    named = str(number)
+    return next((tid for tid in threads(pid) if status_fields(tid).get("NSpid", "").split()[-1:] == [named]), 0)
+
+
 def living(pid: int) -> bool:
     """Whether a thread of the process can still run: false once all of them are dead, reaped or not."""
     return state(pid) not in ("", "Z", "X") or any(state(tid) not in ("", "Z", "X") for tid in threads(pid))

@@ -7,7 +7,6 @@ under them: unix(7) (a closed channel is the order to end), fcntl(2) F_SETSIG (t
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from .listening import Listener
 from .orders import Place, answer_of, order_of
 from .tasks import Pending, Process, Task, conceived, for_birth, new_name
 from .typed import BLOCKING, LAST, Typed
-from .wire import Heard, channel, heard
+from .wire import Heard, channel, heard, received
 
 _FREE_S = 0.05
 """How long an order waits for a task that has just answered another one."""
@@ -139,7 +138,7 @@ class Puppets:
 
     def _known(self, task: Task, tid: int) -> None:
         """The kernel's number of a new task has come to light."""
-        if task.tid:
+        if task.tid or not tid:
             return
         task.tid, task.began = tid, procfs.start_time(tid)
         process = task.process
@@ -219,25 +218,20 @@ class Puppets:
     # --- the thread: answers --------------------------------------------------------------------------------------------------
     def _hear(self, task: Task) -> None:
         """Read all that a task has said."""
-        while True:
-            try:
-                data = task.channel.recv(machine.REPLY_SIZE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
+        while (message := received(task.channel)) is not None:
+            data, sender = message
             if not data:
                 self._silent(task)
                 return
             said = heard(data)
             if isinstance(said, Heard):
-                self._answered(task, said)
+                self._answered(task, said, sender)
             else:
                 self._log.publish(said, lane=task.name, tid=task.tid)
 
-    def _answered(self, task: Task, said: Heard) -> None:
+    def _answered(self, task: Task, said: Heard, sender: int) -> None:
         if not task.greeted:
-            self._greeted(task, said.result, said.own)
+            self._greeted(task, said.result, said.own, sender)
             return
         pending = task.orders.pop(said.number, None)
         if pending is None or pending.silent:
@@ -248,17 +242,18 @@ class Puppets:
         child = pending.child
         if child is not None:
             if said.result > 0:
-                self._known(child, said.result)
+                if not task.process.elsewhere:
+                    self._known(child, said.result)
                 for fd in () if child.shares_files else said.passed:
                     task.tell("close", fd)  # they were meant for the child
             else:
                 self._forget(child)
         self._finish(task, answer_of(pending.call, said.result, said.data))
 
-    def _greeted(self, task: Task, tid: int, own: int) -> None:
+    def _greeted(self, task: Task, tid: int, own: int, sender: int) -> None:
         """The first word of a task: give it its name, and close what it need not hold."""
         task.greeted = True
-        self._known(task, tid)
+        self._known(task, task.number_here(tid, sender))
         process = task.process
         if not task.shares_files:
             # A channel that others hold too does not close when its owner dies or execs.

@@ -66,6 +66,8 @@ class Process:
         self.channels: dict[int, Task] = {}
         self.pidfd = -1
         self.dead = False
+        self.elsewhere = False
+        """It lives in a pid namespace of its own: numbers that it says are not ours."""
 
     def watch(self) -> None:
         """Hold on to the process itself: its number may be another's one day."""
@@ -143,6 +145,18 @@ class Task:
         socket.send_fds(self.channel, [message], fds, flags)
         child.theirs.close()
         child.theirs = None
+
+    def number_here(self, said: int, sender: int) -> int:
+        """Its number as we know it, 0 if it is gone already.
+
+        Args:
+            said: its own answer to gettid.
+            sender: its process, as the kernel has told us.
+        """
+        if self.process.tasks[0] is self:
+            self.process.elsewhere = said != sender
+            return sender
+        return procfs.thread_named(sender, said) if self.process.elsewhere else said
 
     def tell(self, name: str, *args: int | Place, data: bytes = b"") -> None:
         """Tell it to make a call of ours that nobody hears of: what a puppet needs to be one."""

@@ -1,11 +1,12 @@
 """What goes over a puppet's channel: packets with an order, an answer, or the siginfo of a handled signal.
 
-Pure, any thread.  The layout is that of `lab.machine`, where the instructions are that read and write it.
+Any thread; waits for nothing.  The layout is that of `lab.machine`, where the instructions are that read and write it.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 
 import msgspec
 
@@ -63,5 +64,27 @@ def heard(message: bytes) -> Heard | SignalTaken:
 
 
 def channel() -> tuple[socket.socket, socket.socket]:
-    """Both ends; messages keep their borders, and the end of one side is seen by the other."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """Both ends, ours first; messages keep their borders, and the end of one side is seen by the other."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
+_UCRED = struct.Struct("<iII")
+"""struct ucred of unix(7): pid, uid, gid."""
+
+
+def received(channel: socket.socket) -> tuple[bytes, int] | None:
+    """The next message on our end and the process that has sent it; None if there is none yet, no bytes if there will be none.
+
+    A task says its number as it knows it.  In a pid namespace of its own that is another one than ours, and may well be that of
+    somebody else here; the kernel translates the one in SCM_CREDENTIALS (unix(7)).
+    """
+    try:
+        data, ancillary, _, _ = channel.recvmsg(machine.REPLY_SIZE, socket.CMSG_SPACE(_UCRED.size), socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b"", 0
+    told = [content for level, kind, content in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)]
+    return data, _UCRED.unpack(told[0])[0] if told else 0
