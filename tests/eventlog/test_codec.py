@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import odd
 from tracedbg.eventlog.codec import VERSION, decode, encode, header, read_header
 from tracedbg.model.errors import UserError
-from tracedbg.model.events import EVENT_TYPES, Base64, ChildInfo, Event, Note, Record, UnknownEvent, pack, unpack
+from tracedbg.model.events import EVENT_TYPES, Base64, ChildInfo, ChoiceOffered, Event, Note, Record, UnknownEvent, pack, unpack
 from tracedbg.model.ids import Role, Source
 
 _NUMBERS = st.integers(-(2**62), 2**62)
@@ -32,6 +32,8 @@ def _strategy(kind: Any) -> st.SearchStrategy[Any]:
         return st.binary().map(lambda data: pack(b"\xff" + data)).filter(lambda packed: isinstance(packed, Base64))
     if kind is ChildInfo:
         return st.builds(ChildInfo, _NUMBERS, _NUMBERS, _NUMBERS)
+    if kind is ChoiceOffered:
+        return st.builds(ChoiceOffered, _strategy(str), _strategy(str))
     origin, args = get_origin(kind), get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return st.one_of([_strategy(each) for each in args])

@@ -124,6 +124,8 @@ def _some(kind) -> st.SearchStrategy:
             fields[field.name] = st.lists(st.tuples(_VALUES[str], _VALUES[str]), max_size=3).map(tuple)
         elif field.name in ("lines", "words", "functions"):
             fields[field.name] = st.lists(_VALUES[str], max_size=3).map(tuple)
+        elif field.name == "choices":
+            fields[field.name] = st.lists(st.builds(ev.ChoiceOffered, _VALUES[str], _VALUES[str]), max_size=3).map(tuple)
         elif field.name == "status":
             fields[field.name] = st.one_of(st.none(), st.integers(0, 2**32 - 1))
         elif field.name == "info":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -9,8 +10,21 @@ import pytest
 from tests.walk.pages import EXAMPLES, failures, page, play, step
 from tracedbg.commands.runner import Runner
 from tracedbg.commands.table import all_commands
+from tracedbg.eventlog.sinks import CallbackSink
+from tracedbg.model.events import (
+    BlockLeftOut,
+    CallReturned,
+    Detail,
+    PredictionAnswered,
+    PredictionAsked,
+    PredictionRevealed,
+    Record,
+    StepReached,
+    TextTold,
+)
 from tracedbg.session.session import Session
 from tracedbg.walk import moments
+from tracedbg.walk.moments import Lack
 from tracedbg.walk.player import Player
 from tracedbg.walk.reading import parse, read
 
@@ -128,6 +142,36 @@ def test_moments_come_in_the_order_of_the_page() -> None:
     assert (answered.judged.guess, answered.judged.right) == (1, 2)
     ends = [moment.result for moment in seen if isinstance(moment, moments.StepEnds)]
     assert [result.slug for result in ends] == [step.slug for step in page_.steps if step.blocks]
+
+
+def test_what_a_page_tells_and_asks_stands_in_the_log_beside_what_the_kernel_did() -> None:
+    why = "<details><summary>Why?</summary>\n\nBecause.\n\n</details>\n\n"
+    told = "**Rule** `wait.one-reaper`: it holds.\n\n" + PREDICT.format("getpid", "gettid")
+    text = page(step("on repl gettid", "expect repl gettid", above=told) + why, step("on repl getpid", name="Two", info=" needs=tracefs"))
+    records: list[Record] = []
+    with Session() as session:
+        session.view.on = False
+        session.log.attach(CallbackSink(records.append, Detail.DESK))
+        play_ = Player(parse(text, "x.md"), session, Runner(session, all_commands()), {"tracefs": Lack("tracefs", "no", "x")}).play()
+        moment = next(play_)
+        with contextlib.suppress(StopIteration):
+            while True:
+                moment = play_.send(0 if isinstance(moment, moments.Asking) else None)
+    kinds = (StepReached, TextTold, PredictionAsked, PredictionAnswered, PredictionRevealed, BlockLeftOut)
+    lesson = [record for record in records if isinstance(record.event, kinds)]
+    title, first, asked, answered, revealed, because, rule, second, skipped = lesson
+    assert [each.event for each in (title, first, second)] == [
+        StepReached(0, "", "Title"), StepReached(1, "step", "Step"), StepReached(2, "two", "Two"),
+    ]  # fmt: skip
+    assert isinstance(asked.event, PredictionAsked)
+    assert [choice.pattern for choice in asked.event.choices] == ["getpid", "gettid", ""]
+    assert (answered.event, answered.of) == (PredictionAnswered(0), asked.seq)
+    call = next(record for record in records if isinstance(record.event, CallReturned) and record.event.name == "gettid")
+    assert (revealed.event, revealed.of) == (PredictionRevealed(call.seq, 1, 0), asked.seq)
+    assert because.event == TextTold("why", "Because.", "Why?")
+    # The rule comes after its step: before the prediction it would have told the answer.
+    assert rule.event == TextTold("rule", "**Rule** `wait.one-reaper`: it holds.", "wait.one-reaper")
+    assert skipped.event == BlockLeftOut("tracefs", "no")
 
 
 def test_what_is_typed_between_blocks_counts_for_nothing() -> None:

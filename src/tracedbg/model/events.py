@@ -12,9 +12,22 @@ import msgspec
 
 from .eventbase import Base64, Detail, Event, pack, unpack
 from .ids import Role, Source
+from .lessonevents import (
+    BlockLeftOut,
+    ChoiceOffered,
+    PredictionAnswered,
+    PredictionAsked,
+    PredictionRevealed,
+    StepReached,
+    TextTold,
+)
 from .planevents import PlanWaits, PlanWent
 
-__all__ = ["Base64", "Detail", "Event", "PlanWaits", "PlanWent", "pack", "unpack"]  # made next door, known here; the rest by its names
+# Made next door, known here; the rest by its names.
+__all__ = [
+    "Base64", "BlockLeftOut", "ChoiceOffered", "Detail", "Event", "PlanWaits", "PlanWent", "PredictionAnswered", "PredictionAsked",
+    "PredictionRevealed", "StepReached", "TextTold", "pack", "unpack",
+]  # fmt: skip
 
 
 # --- session -----------------------------------------------------------------------------------------------------------------

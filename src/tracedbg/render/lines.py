@@ -331,3 +331,35 @@ def _answer(event: ev.CommandFinished) -> Shown:
 def _judged(event: ev.ExpectJudged) -> Shown:
     verdict = f"met by {event.by}" if event.by else "met" if event.ok else "not met"
     return visible(f"expectation {event.pattern}: {verdict} after {event.waited_ms} ms")
+
+
+@_kind(ev.StepReached)
+def _step(event: ev.StepReached) -> Shown:
+    return visible(f"step {event.number}: {event.heading}")
+
+
+@_kind(ev.TextTold)
+def _lesson_text(event: ev.TextTold) -> Shown:
+    words = len(event.text.split())
+    return visible(f"tells {event.kind}{f' {event.summary}' if event.summary else ''}: {words} words")
+
+
+@_kind(ev.PredictionAsked)
+def _asked(event: ev.PredictionAsked) -> Shown:
+    return visible(f"asks: {' '.join(event.question.split())}")
+
+
+@_kind(ev.PredictionAnswered)
+def _answered(event: ev.PredictionAnswered) -> Shown:
+    return visible("nothing was guessed" if event.choice < 0 else f"choice {event.choice + 1} was guessed")
+
+
+@_kind(ev.PredictionRevealed)
+def _revealed(event: ev.PredictionRevealed) -> Shown:
+    verdict = f"choice {event.right + 1} is right" if event.right >= 0 else "seen"
+    return visible(f"{verdict}, by {event.by}" if event.by else verdict)
+
+
+@_kind(ev.BlockLeftOut)
+def _left_out(event: ev.BlockLeftOut) -> Shown:
+    return visible(f"skipped, needs {event.need}: {event.reason}")

@@ -25,6 +25,7 @@ class Seen(msgspec.Struct, frozen=True):
         lane: of the event; empty for `expect not`, which nothing met.
         text: the event's canonical line, or that nothing came.
         captured: the variables that it set.
+        seq: of the event's record in the log, 0 for `expect not`.
     """
 
     line: int
@@ -32,6 +33,7 @@ class Seen(msgspec.Struct, frozen=True):
     lane: str
     text: str
     captured: tuple[tuple[str, str], ...] = ()
+    seq: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -75,6 +77,7 @@ class Judged(msgspec.Struct, frozen=True):
         text: its canonical line.
         right: number of the choice that matched, from 0 on; -1 for a question that is for thinking only.
         guess: number of the choice that was made, None if none was.
+        by: seq of that event's record in the log.
     """
 
     line: int
@@ -82,6 +85,7 @@ class Judged(msgspec.Struct, frozen=True):
     text: str
     right: int
     guess: int | None = None
+    by: int = 0
 
 
 class StepResult(msgspec.Struct, frozen=True):

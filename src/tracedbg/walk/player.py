@@ -6,6 +6,7 @@ waits for nobody and writes nothing: that is the work of the front end that driv
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator, Mapping
 
 from tracedbg.commands.expecting import ExpectationFailed, Met
@@ -36,6 +37,7 @@ from .moments import (
     StepEnds,
     StepResult,
 )
+from .narrating import Narrator
 
 Play = Generator[Moment, int | None, None]
 """Moments come out, answers to `Asking` go in."""
@@ -89,6 +91,20 @@ class Player:
 
         Closing the generator (or dropping it) ends the play where it stands; the session is left as it is then.
         """
+        narrator = Narrator(self._session.log, self.document.title)
+        with contextlib.closing(self._moments()) as moments:
+            guess: int | None = None
+            while True:
+                try:
+                    moment = moments.send(guess)
+                except StopIteration:
+                    return
+                narrator.tells(moment)
+                guess = yield moment
+                if isinstance(moment, Asking):
+                    narrator.answered(moment.prediction, guess)
+
+    def _moments(self) -> Play:
         yield StepBegins(None, 0)
         for part in self.document.intro:
             yield from self._part(None, 0, part)
@@ -161,7 +177,7 @@ class Player:
         answer = self._runner.answer
         if not isinstance(answer, Met):
             return None, None
-        seen = Seen(line.line, line.text.strip(), answer.lane, answer.text, answer.captured)
+        seen = Seen(line.line, line.text.strip(), answer.lane, answer.text, answer.captured, answer.seq)
         self._step.seen.append(seen)
         return seen, None
 
@@ -176,7 +192,7 @@ class Player:
         """Which choice the event that was just matched makes right."""
         for prediction, guess in asked:
             right = [number for number, choice in enumerate(prediction.choices) if choice.pattern and self._fits(choice.pattern, seen)]
-            verdict = Judged(prediction.line, seen.lane, seen.text, right[0] if len(right) == 1 else -1, guess)
+            verdict = Judged(prediction.line, seen.lane, seen.text, right[0] if len(right) == 1 else -1, guess, seen.seq)
             if prediction.judged and len(right) != 1:
                 self._fail(prediction.line, "**Predict:**", _undecided(prediction, right, seen))
             else:
