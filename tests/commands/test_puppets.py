@@ -348,6 +348,8 @@ def test_in_a_pid_namespace_puppets_are_known_by_their_numbers_outside():
             look c.t Tgid=$c comm=c.t
             on c getppid
             expect c getppid = 1
+            on c kill -1 SIGKILL  # everybody there, but process 1 and the caller
+            expect c kill(-1, SIGKILL) = -1 ESRCH
             on p kill $init SIGKILL
             on p wait4 $init
             expect p wait4 = $init killed SIGKILL

@@ -136,7 +136,8 @@ class Actors:
         for name in names:
             if name not in known:
                 raise NotFound(f"there is no thread {name}", f"there are {', '.join(known)}; thread {name} or puppet {name} makes it")
-        check_target(call)
+        if not all(name not in ours and self._puppets.get(name).process.elsewhere for name in names):
+            check_target(call)  # in a pid namespace of its own a puppet cannot name us, and -1 is everybody there
         if any(name in ours for name in names):
             if call.birth and call.name != "fork":
                 raise BadArgument(f"tracedbg cannot {call.name}: its interpreter would not survive in the child", "let a puppet do it")
