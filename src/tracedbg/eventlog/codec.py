@@ -6,6 +6,7 @@ does not know survive a round trip unchanged; a higher format version is refused
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -19,6 +20,8 @@ FORMAT = "tracedbg-recording"
 VERSION = 1
 
 _encoder = msgspec.json.Encoder()
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or brackets nested by the thousand."""
 _ENVELOPE = ("seq", "t", "lane", "tid", "src", "of")
 
 
@@ -72,7 +75,7 @@ def read_header(line: bytes) -> dict[str, Any]:
     """
     try:
         head = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise UserError("this is not a recording of tracedbg", "name a file written by --events") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise UserError("this is not a recording of tracedbg", "name a file written by --events")
@@ -85,17 +88,39 @@ def decode(line: bytes) -> Record:
     """One line back to its record; an unknown kind becomes an `UnknownEvent`.
 
     Raises:
-        msgspec.DecodeError: the line is not an object with the envelope's fields.
+        msgspec.DecodeError: the line is not an object with the envelope's fields, or not one of its kind.
     """
-    raw = msgspec.json.decode(line, type=dict[str, Any])
     try:
-        fields = {key: value for key, value in raw.items() if key not in _ENVELOPE}
-        kind = EVENTS_BY_TAG.get(fields.get("ev", ""))
+        # Parsed twice, each time into a struct: that takes a third of the time of one parse into a dict and its conversion.
+        place = _places.decode(line)
         event: Event | UnknownEvent
-        if kind is None:
-            event = UnknownEvent(fields)
+        if place.ev in EVENTS_BY_TAG:
+            event = _decoder(place.ev).decode(line)
         else:
-            event = msgspec.convert(fields, kind)
-        return Record(raw["seq"], raw["t"], raw["lane"], raw["tid"], Source(raw["src"]), event, raw.get("of", 0))
-    except (KeyError, ValueError, TypeError) as error:
-        raise msgspec.DecodeError(f"not an event line: {error}") from error
+            fields = msgspec.json.decode(line, type=dict[str, Any])
+            event = UnknownEvent({key: value for key, value in fields.items() if key not in _ENVELOPE})
+    except msgspec.DecodeError:
+        raise
+    except _UNREADABLE as error:
+        raise msgspec.DecodeError(str(error)) from None
+    return Record(place.seq, place.t, place.lane, place.tid, place.src, event, place.of)
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What every line has; the fields of its event are skipped."""
+
+    seq: int
+    t: int
+    lane: str
+    tid: int
+    src: Source
+    ev: str
+    of: int = 0
+
+
+_places = msgspec.json.Decoder(_Place)
+
+
+@functools.cache
+def _decoder(tag: str) -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(EVENTS_BY_TAG[tag])

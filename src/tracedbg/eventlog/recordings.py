@@ -1,0 +1,125 @@
+"""Reads the log of another session back from its file.
+
+Any thread.  A recording is foreign: sizes are limited, nothing in it is run, and what does not fit is told with its line.  It must not
+be trusted to be in order or true, and its text reaches people through `visible` like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import IO, Any
+
+import msgspec
+
+from tracedbg.model.errors import BadArgument, NotFound, UserError
+from tracedbg.model.events import Record, SessionEnded
+from tracedbg.model.text import visible
+
+from .codec import decode, read_header
+
+MOST_BYTES = 512 << 20
+"""Twice what a writer stops at: a file that was put together by hand may be longer, one without an end may not."""
+
+MOST_RECORDS = 1_000_000
+LONGEST_LINE = 4 << 20
+
+
+class Damaged(UserError):
+    """A recording that cannot be read: the file, the line, what is wrong there."""
+
+    def __init__(self, path: str, line: int, what: str) -> None:
+        super().__init__(f"{visible(path)}:{line}: {what}", "head -n LINES keeps what stands before that line")
+        self.line = line
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """A log that was read back.
+
+    Args:
+        path: as it was named.
+        header: the first line: title, host and whatever else a writer put there.
+        records: by time; what different threads wrote may stand in the file a little out of order.
+        note: what the reader should be told: the end is missing, or the last line broke off.  Empty if all is well.
+    """
+
+    path: str
+    header: dict[str, Any]
+    records: tuple[Record, ...]
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called; the file's name where the writer gave no title."""
+        title = self.header.get("title")
+        return title if isinstance(title, str) and title else os.path.basename(self.path)
+
+    def text(self, name: str) -> str:
+        """A field of the header as text, empty if it is not there."""
+        value = self.header.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def load(path: str) -> Recording:
+    """Read a whole recording.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Its records, sorted by (t, seq).
+
+    Raises:
+        NotFound: there is no such file, or it may not be read.
+        BadArgument: it is no regular file, or too large.
+        UserError: it is no recording, or one of a newer format.
+        Damaged: a line in the middle is no event.
+    """
+    with _opened(path) as file:
+        lines = _lines(file, path)
+        number, first, _ = next(lines, (1, b"", True))
+        header = read_header(first)
+        records, note = [], ""
+        for number, line, whole in lines:
+            if not whole:
+                note = f"line {number} broke off in the middle and is left out"
+                break
+            records.append(_record(line, path, number))
+            if len(records) > MOST_RECORDS:
+                raise Damaged(path, number, f"more than {MOST_RECORDS:,} events")
+    if not note and not (records and isinstance(records[-1].event, SessionEnded)):
+        note = "the recording has no end: it was cut off"
+    records.sort(key=lambda record: (record.t, record.seq))
+    return Recording(path, header, tuple(records), note)
+
+
+def _record(line: bytes, path: str, number: int) -> Record:
+    try:
+        return decode(line)
+    except msgspec.DecodeError as error:
+        raise Damaged(path, number, f"this line is no event: {visible(str(error))[:200]}") from None
+
+
+def _opened(path: str) -> IO[bytes]:
+    try:
+        # Without O_NONBLOCK the opening of a FIFO would wait for its writer.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise NotFound(f"{visible(path)} cannot be read: {error.strerror}", "name a file written by --events or record") from None
+    about = os.fstat(fd)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+        os.close(fd)
+        what = f"is larger than {MOST_BYTES >> 20} MiB" if stat.S_ISREG(about.st_mode) else "is no ordinary file"
+        raise BadArgument(f"{visible(path)} {what}", "name a file written by --events or record")
+    return os.fdopen(fd, "rb")
+
+
+def _lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, bool]]:
+    """Number, bytes and whether it ends with a newline, for each line; at most a bounded number of bytes are held."""
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise Damaged(path, number, f"a line of more than {LONGEST_LINE >> 20} MiB")
+        yield number, line, line.endswith(b"\n")
