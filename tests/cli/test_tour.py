@@ -117,7 +117,7 @@ def test_run_where_ptrace_is_refused() -> None:
 
 def test_where_the_system_refuses_ptrace() -> None:
     """What /proc shows decides before anything is tried: here as if Yama's ptrace_scope were 3."""
-    code = "from tracedbg.kernel import needs\nneeds.yama_scope = lambda: 3"
+    code = "from tracedbg.kernel import credentials\ncredentials.yama_scope = lambda: 3"
     done = piped("tour", code=code)
     assert (done.returncode, done.stdout) == (1, "")
     assert "ptrace_scope is 3" in done.stderr

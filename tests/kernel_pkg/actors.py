@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import tracedbg
-from tracedbg.kernel import needs, procfs
+from tracedbg.kernel import credentials, procfs
 
 SRC = str(Path(tracedbg.__file__).resolve().parent.parent)
 NOBODY = 65534
@@ -34,7 +34,7 @@ def drop():
 HEAD = f"""{PLAIN}
 import errno, json, struct
 sys.path.insert(0, {SRC!r})
-from tracedbg.kernel import needs, procfs, raw, refusals
+from tracedbg.kernel import attachable, credentials, needs, procfs, raw, refusals
 def ptrace(request, tid, addr=0, data=0):
     number = {{"PTRACE_CONT": 7, "PTRACE_SEIZE": 0x4206, "PTRACE_INTERRUPT": 0x4207, "PTRACE_PEEKDATA": 2,
               "PTRACE_SETOPTIONS": 0x4200, "PTRACE_ATTACH": 16, "PTRACE_GETSIGINFO": 0x4202}}[request]
@@ -55,7 +55,7 @@ def become_nobody() -> str:
 
 def no_yama() -> None:
     """Skip where Yama refuses an ordinary user before the cause under test is reached."""
-    scope = needs.yama_scope()
+    scope = credentials.yama_scope()
     if scope:
         pytest.skip(f"Yama's ptrace_scope is {scope}, which refuses an ordinary user first")
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from tests.kernel_pkg.actors import act, become_nobody, gone_pid, no_yama, target, until
-from tracedbg.kernel import needs, procfs, refusals
+from tracedbg.kernel import attachable, credentials, needs, procfs, refusals
 from tracedbg.model.errors import KernelRefused, NotPermitted
 from tracedbg.model.ids import Tid
 
@@ -29,7 +29,7 @@ forbid_ptrace()
 """
 
 ASK = """
-before = refusals.why_not_attach(TID)
+before = attachable.why_not_attach(TID)
 tell({**ptrace("PTRACE_SEIZE", TID), "before": before})
 """
 
@@ -121,7 +121,7 @@ def test_already_traced_and_by_whom() -> None:
 def test_seccomp_filter_on_ourselves() -> None:
     with target(become_nobody()) as process:
         answer = attach(process.pid, become_nobody() + SECCOMP)
-        if not needs.yama_scope():
+        if not credentials.yama_scope():
             refused(answer, "seccomp filter", foreseen=False)
     need = act(f"{SECCOMP}tell(needs.ptrace_allowed())")
     assert need[0] is True
@@ -292,25 +292,25 @@ def test_an_errno_without_a_story_keeps_its_name() -> None:
 def test_what_follows_from_rights_that_this_machine_does_not_have() -> None:
     """Yama, user namespaces and labels by their documented rules: facts are given, the conclusion is tested."""
     with target() as process:
-        facts = refusals.target(process.pid)
+        facts = attachable.target(process.pid)
         assert facts is not None
         assert facts.descendant
         uid, gid = facts.uids[0], facts.gids[0]
         plain = replace(
-            needs.our_rights(), uids=(uid,) * 4, gids=(gid,) * 4, cap_effective=0, cap_permitted=0, yama=None, initial_user_ns=True
+            credentials.our_rights(), uids=(uid,) * 4, gids=(gid,) * 4, cap_effective=0, cap_permitted=0, yama=None, initial_user_ns=True
         )
         facts = replace(facts, cap_permitted=0, dumpable=True)
         stranger = replace(facts, descendant=False)
-        assert refusals.attach_refusal(facts, plain) is None
-        found = refusals.attach_refusal(stranger, replace(plain, yama=1))
+        assert attachable.attach_refusal(facts, plain) is None
+        found = attachable.attach_refusal(stranger, replace(plain, yama=1))
         assert found is not None
         assert "ptrace_scope is 1" in found[0]
         assert "no descendant" in found[0]
-        assert refusals.attach_refusal(facts, replace(plain, yama=1)) is None
-        assert refusals.attach_refusal(stranger, replace(plain, yama=1, cap_effective=1 << 19)) is None
+        assert attachable.attach_refusal(facts, replace(plain, yama=1)) is None
+        assert attachable.attach_refusal(stranger, replace(plain, yama=1, cap_effective=1 << 19)) is None
         for scope, strong in ((2, False), (3, False), (3, True)):
             rights = replace(plain, yama=scope, cap_effective=(1 << 19) * strong)
-            found = refusals.attach_refusal(facts, rights)
+            found = attachable.attach_refusal(facts, rights)
             assert found is not None
             assert f"ptrace_scope is {scope}" in found[0]
             need = needs.refused_to_everyone(rights)
@@ -318,22 +318,22 @@ def test_what_follows_from_rights_that_this_machine_does_not_have() -> None:
             assert not need.ok
         assert needs.refused_to_everyone(replace(plain, yama=2, cap_effective=1 << 19)) is None
         inside = replace(plain, cap_effective=1 << 19, initial_user_ns=False, uids=(uid + 1,) * 4)
-        found = refusals.attach_refusal(replace(facts, user_ns_seen=False), inside)
+        found = attachable.attach_refusal(replace(facts, user_ns_seen=False), inside)
         assert found is not None
         assert "only inside our own user namespace" in found[0]
-        found = refusals.attach_refusal(replace(facts, tracer=Tid(os.getpid())), replace(plain, selinux_denies=True))
+        found = attachable.attach_refusal(replace(facts, tracer=Tid(os.getpid())), replace(plain, selinux_denies=True))
         assert found is not None
         assert "deny_ptrace" in found[0]
 
 
 def test_rights_are_those_of_this_thread() -> None:
-    rights = needs.our_rights()
+    rights = credentials.our_rights()
     assert rights.uids[:3] == os.getresuid()
     assert rights.gids[:3] == os.getresgid()
     assert rights.tracer == 0
     assert needs.kernel_version()[0] == int(os.uname().release.split(".")[0])
     assert isinstance(needs.attach_allowed(), tuple)
-    dropped = act(f"{become_nobody()}r = needs.our_rights()\ntell([r.uids[0], r.may_trace_anyone])")
+    dropped = act(f"{become_nobody()}r = credentials.our_rights()\ntell([r.uids[0], r.may_trace_anyone])")
     assert dropped == [65534 if os.geteuid() == 0 else os.getuid(), False]
 
 

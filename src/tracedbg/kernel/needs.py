@@ -14,25 +14,14 @@ import resource
 import shutil
 import stat
 import threading
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from tracedbg.model.ids import Tid
-from tracedbg.model.text import Shown, visible
+from tracedbg.model.text import visible
 
-from . import procfs, raw, tracefs
-
-CAP_SYS_PTRACE: Final = 19
-"""capabilities(7)"""
+from . import credentials, procfs, raw, tracefs
 
 SECCOMP_FILTER: Final = 2
 """SECCOMP_MODE_FILTER of seccomp(2), as the field `Seccomp` of proc_pid_status(5) shows it."""
-
-_YAMA: Final = "/proc/sys/kernel/yama/ptrace_scope"
-_SELINUX_DENY: Final = "/sys/fs/selinux/booleans/deny_ptrace"
-
-# The initial user namespace has this inode number on every kernel (include/linux/proc_ns.h, PROC_USER_INIT_INO).
-_INITIAL_USER_NS: Final = "user:[4026531837]"
 
 YAMA_MEANING: Final = {
     0: "any process of the same user may be traced",
@@ -45,40 +34,6 @@ YAMA_MEANING: Final = {
 _LOCKDOWN: Final = "/sys/kernel/security/lockdown"
 
 SECCOMP_REMEDY: Final = "allow ptrace in the container's seccomp profile (docker: --cap-add=SYS_PTRACE)"
-
-
-@dataclass(frozen=True, slots=True)
-class OurRights:
-    """What the kernel looks at when one of our threads asks for ptrace.
-
-    Attributes:
-        uids: real, effective, saved and file-system user id.
-        gids: the same for groups.
-        cap_effective: capability bits that count now.
-        cap_permitted: capability bits that we could switch on.
-        seccomp: 0 none, 1 strict, 2 a filter.
-        yama: kernel.yama.ptrace_scope, None where the kernel has no Yama.
-        tracer: the thread that traces the calling thread, 0 for none.
-        initial_user_ns: whether our capabilities count on the whole machine.
-        profile: the security module's label of this process (AppArmor, SELinux), empty or ``unconfined`` without one.
-        selinux_denies: SELinux's switch deny_ptrace is on.
-    """
-
-    uids: tuple[int, ...]
-    gids: tuple[int, ...]
-    cap_effective: int
-    cap_permitted: int
-    seccomp: int
-    yama: int | None
-    tracer: Tid
-    initial_user_ns: bool
-    profile: Shown
-    selinux_denies: bool
-
-    @property
-    def may_trace_anyone(self) -> bool:
-        """CAP_SYS_PTRACE is in effect (within our user namespace at least)."""
-        return bool(self.cap_effective >> CAP_SYS_PTRACE & 1)
 
 
 class Need(NamedTuple):
@@ -95,53 +50,13 @@ class Need(NamedTuple):
     remedy: str
 
 
-def yama_scope() -> int | None:
-    """The value of kernel.yama.ptrace_scope, None where there is no Yama."""
-    data = procfs.read_file(_YAMA)
-    return int(data) if data else None
-
-
 def kernel_version() -> tuple[int, int]:
     """The running kernel's version, for example ``(6, 18)``."""
     found = re.match(r"(\d+)\.(\d+)", platform.release())
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def user_namespace(pid: int | str) -> str:
-    """The user namespace of a process as a name to compare; empty when it is gone or closed to us.
-
-    Args:
-        pid: a number, or ``self``.
-    """
-    try:
-        return os.readlink(f"/proc/{pid}/ns/user")
-    except OSError:
-        return ""  # includes kernels without user namespaces, where there is nothing to compare
-
-
-def our_rights() -> OurRights:
-    """Read the rights of the calling thread (they belong to a thread: credentials(7), seccomp(2))."""
-    fields = procfs.status_fields(threading.get_native_id())
-    deny = procfs.read_file(_SELINUX_DENY) or b"0"
-    try:
-        profile = procfs.read_file("/proc/self/attr/current")
-    except OSError:
-        profile = None  # EINVAL: a kernel whose security modules have no labels
-    return OurRights(
-        uids=tuple(map(int, fields["Uid"].split())),
-        gids=tuple(map(int, fields["Gid"].split())),
-        cap_effective=int(fields["CapEff"], 16),
-        cap_permitted=int(fields["CapPrm"], 16),
-        seccomp=int(fields.get("Seccomp", "0")),
-        yama=yama_scope(),
-        tracer=Tid(int(fields["TracerPid"])),
-        initial_user_ns=user_namespace("self") in ("", _INITIAL_USER_NS),
-        profile=visible((profile or b"").strip(b"\0\n ")),
-        selinux_denies=deny[:1] == b"1",
-    )
-
-
-def refused_to_everyone(rights: OurRights) -> Need | None:
+def refused_to_everyone(rights: credentials.OurRights) -> Need | None:
     """What refuses ptrace even on our own children, from rights alone (pure).
 
     Returns:
@@ -164,7 +79,7 @@ def ptrace_allowed() -> Need:
     Returns:
         `ok` false only for a certain refusal.  A seccomp filter cannot be read back: with one, `ok` is true and `reason` warns.
     """
-    rights = our_rights()
+    rights = credentials.our_rights()
     version = kernel_version()
     if version < (4, 7):
         # Before, waitid(2) knew no __WALL (BUGS and HISTORY there), and nothing here could wait for a traced thread with it.
@@ -184,7 +99,7 @@ def ptrace_allowed() -> Need:
 def attach_allowed() -> Need:
     """Say whether running processes of the same user can be attached to, as far as reading can tell."""
     general = ptrace_allowed()
-    rights = our_rights()
+    rights = credentials.our_rights()
     if general.ok and rights.yama == 1 and not rights.may_trace_anyone:
         remedy = "start the program with tracedbg, run tracedbg as root, or as root: sysctl kernel.yama.ptrace_scope=0"
         return Need(False, f"Yama's ptrace_scope is 1: {YAMA_MEANING[1]}", remedy)
@@ -248,7 +163,7 @@ def _kernel_at_least(major: int, minor: int) -> Need:
 
 def _yama_at_most(most: int) -> Need:
     """Yama asks who traces whom; CAP_SYS_PTRACE passes all but scope 3 (ptrace(2), ptrace_scope)."""
-    rights = our_rights()
+    rights = credentials.our_rights()
     scope = rights.yama
     if scope is None:
         return Need(True, "this kernel has no Yama", "")

@@ -7,21 +7,16 @@ returns errors: raising them is the caller's part.  Texts are written in the ord
 from __future__ import annotations
 
 import errno as _e
-import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tracedbg.model.errors import Failed, KernelRefused, MemoryRefused, NotPermitted, TracedbgError, TraceeGone
-from tracedbg.model.ids import Pid, Tid
 from tracedbg.model.names import errno_name, errno_text
-from tracedbg.model.text import Shown
 
-from . import exec_failures, needs, procfs
+from . import credentials, exec_failures, needs, procfs
+from .attachable import PF_EXITING, attach_refusal, target, unseen_refusal, who
 
-_PF_EXITING: Final = 0x4
-_PF_KTHREAD: Final = 0x200000
 _SIGKILL: Final = 9
 
 _ATTACHING: Final = frozenset({"PTRACE_ATTACH", "PTRACE_SEIZE"})
@@ -58,195 +53,6 @@ _BY_CALL: Final[dict[tuple[str, int], tuple[str, str]]] = {
 }
 
 _RESUMING: Final = frozenset({"PTRACE_CONT", "PTRACE_SYSCALL", "PTRACE_SINGLESTEP", "PTRACE_DETACH"})
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What decides whether a thread may be attached to.
-
-    Attributes:
-        tid: the thread.
-        tgid: its process.
-        name: the thread's name, safe to show.
-        state: one letter.
-        parent: its parent process.
-        flags: PF_ bits.
-        tracer: the thread that traces it, 0 for none.
-        uids: real, effective, saved and file-system user id.
-        gids: the same for groups.
-        cap_permitted: its capability bits.
-        dumpable: None when it cannot be told (a process of root shows the same owner either way).
-        descendant: it descends from this process.
-        user_ns_seen: its user namespace could be read.
-    """
-
-    tid: Tid
-    tgid: Pid
-    name: Shown
-    state: str
-    parent: Pid
-    flags: int
-    tracer: Tid
-    uids: tuple[int, ...]
-    gids: tuple[int, ...]
-    cap_permitted: int
-    dumpable: bool | None
-    descendant: bool
-    user_ns_seen: bool
-
-
-def who(tid: int) -> str:
-    """A thread as sentences name it: ``4242 (sleep)``, the number alone once it is gone."""
-    name = procfs.comm(tid)
-    return f"{tid} ({name})" if name else str(tid)
-
-
-def target(tid: int) -> Target | None:
-    """Gather the facts of a thread; None if it is gone."""
-    fields = procfs.status_fields(tid)
-    flags = procfs.task_flags(tid)
-    state = procfs.state(tid)
-    if not fields or flags is None or not state:
-        return None
-    uids = tuple(map(int, fields["Uid"].split()))
-    return Target(
-        tid=Tid(tid),
-        tgid=Pid(int(fields["Tgid"])),
-        name=procfs.comm(tid),
-        state=state,
-        parent=Pid(int(fields["PPid"])),
-        flags=flags,
-        tracer=Tid(int(fields["TracerPid"])),
-        uids=uids,
-        gids=tuple(map(int, fields["Gid"].split())),
-        cap_permitted=int(fields["CapPrm"], 16),
-        dumpable=_dumpable(tid, uids[1], state),
-        descendant=_descends_from_us(int(fields["PPid"])),
-        user_ns_seen=bool(needs.user_namespace(tid)),
-    )
-
-
-def _dumpable(tid: int, effective_uid: int, state: str) -> bool | None:
-    """The kernel gives the files of an undumpable process to root (fs/proc/base.c, task_dump_owner), not its directory."""
-    if state in "ZX":
-        return True  # no memory left to protect: __ptrace_may_access skips this check
-    try:
-        owner = os.stat(f"{procfs.task_dir(tid)}/stat").st_uid
-    except OSError:
-        return None  # gone meanwhile: whatever was refused, this was not the reason
-    if owner != effective_uid:
-        return False
-    return None if effective_uid == 0 else True
-
-
-def _descends_from_us(pid: int) -> bool:
-    seen: set[int] = set()
-    while pid > 0 and pid not in seen:  # numbers can come again while we climb: never in a circle
-        if pid == os.getpid():
-            return True
-        seen.add(pid)
-        pid = procfs.ppid(pid) or 0
-    return False
-
-
-def attach_refusal(target: Target, rights: needs.OurRights) -> tuple[str, str] | None:
-    """Find what forbids attaching, in the kernel's order (pure, but for the name of another tracer).
-
-    Source: kernel/ptrace.c, ptrace_attach and __ptrace_may_access; security/commoncap.c, cap_ptrace_access_check;
-    security/yama/yama_lsm.c, yama_ptrace_access_check; ptrace(2), "Ptrace access mode checking".
-
-    Args:
-        target: whom to attach to.
-        rights: ours.
-
-    Returns:
-        The cause as a clause and what to do; None if nothing that can be seen forbids it.
-    """
-    name = f"{target.tid} ({target.name})"
-    powerful = rights.may_trace_anyone and (rights.initial_user_ns or target.user_ns_seen)
-    if target.flags & _PF_KTHREAD:
-        return f"{name} is a kernel thread: it runs no program", "choose a process that has one"
-    if target.tgid == os.getpid():
-        part = "tracedbg itself" if target.tid == os.getpid() else "a thread of tracedbg itself"
-        return f"{name} is {part}, and no thread can trace its own process", "start a second tracedbg for that"
-    if not powerful:
-        found = _credentials(name, target, rights) or _yama(name, target, rights)
-        if found:
-            return found
-    if rights.yama == 3 or rights.selinux_denies:
-        refusal = needs.refused_to_everyone(rights)
-        if refusal:
-            return refusal.reason, refusal.remedy
-    if target.state in "ZX":
-        parent = who(target.parent)
-        return f"{name} has ended already (a zombie): its parent {parent} has not waited for it yet", "there is nothing to debug"
-    if target.tracer:
-        return (
-            f"{name} is already traced by {who(target.tracer)}, and a thread has one tracer at most",
-            "detach or end that tracer first",
-        )
-    return None
-
-
-def _credentials(name: str, target: Target, rights: needs.OurRights) -> tuple[str, str] | None:
-    """User, group, dumpability, capabilities: checked only where CAP_SYS_PTRACE does not count."""
-    uid, gid = rights.uids[0], rights.gids[0]
-    if rights.may_trace_anyone:
-        where = ", and our CAP_SYS_PTRACE counts only inside our own user namespace"
-        remedy = "run tracedbg as root outside the container"
-    else:
-        where = " without CAP_SYS_PTRACE"
-        remedy = "run tracedbg as root"
-    if set(target.uids[:3]) != {uid}:
-        owner = str(target.uids[0]) if len(set(target.uids[:3])) == 1 else "/".join(map(str, target.uids[:3]))
-        return f"{name} runs as user {owner} and tracedbg as user {uid}{where}", f"{remedy}, or as the program's user"
-    if set(target.gids[:3]) != {gid}:
-        owner = str(target.gids[0]) if len(set(target.gids[:3])) == 1 else "/".join(map(str, target.gids[:3]))
-        return f"{name} runs as group {owner} and tracedbg as group {gid}{where}", f"{remedy}, or with the program's group"
-    if target.dumpable is False:
-        return (
-            f"{name} is not dumpable: it changed its user, has file capabilities, or asked for it with prctl",
-            remedy,
-        )
-    if target.cap_permitted & ~rights.cap_permitted:
-        return f"{name} holds capabilities that tracedbg does not have{where}", remedy
-    return None
-
-
-def _yama(name: str, target: Target, rights: needs.OurRights) -> tuple[str, str] | None:
-    if rights.yama == 1 and not target.descendant:
-        return (
-            f"Yama's ptrace_scope is 1 ({needs.YAMA_MEANING[1]}) and {name} is no descendant of tracedbg",
-            "start the program with tracedbg, run tracedbg as root, or as root: sysctl kernel.yama.ptrace_scope=0",
-        )
-    if rights.yama == 2:
-        refusal = needs.refused_to_everyone(rights)
-        return (refusal.reason, refusal.remedy) if refusal else None
-    return None
-
-
-def _unseen_refusal(rights: needs.OurRights) -> tuple[str, str]:
-    """EPERM, and nothing in /proc shows why."""
-    if rights.seccomp == needs.SECCOMP_FILTER:
-        return "a seccomp filter on tracedbg refuses ptrace (containers have one)", needs.SECCOMP_REMEDY
-    if rights.profile not in ("", "unconfined"):
-        return f"the security module that confines tracedbg as '{rights.profile}' refuses it", "run it outside that profile"
-    if not rights.initial_user_ns:
-        return "tracedbg runs in a user namespace of its own, where its rights end", "run it outside the container"
-    return "a security module (Landlock, for example) refuses it: nothing in /proc forbids it", "run it outside the sandbox"
-
-
-def why_not_attach(pid: int) -> str:
-    """Say in advance why attaching to a thread would be refused.
-
-    Returns:
-        One line, cause and remedy; empty when nothing that can be seen forbids it (a seccomp filter or Landlock still may).
-    """
-    facts = target(pid)
-    if facts is None:
-        return f"there is no process {pid}"
-    found = attach_refusal(facts, needs.our_rights())
-    return "; ".join(found) if found else ""
 
 
 def explain(
@@ -293,10 +99,10 @@ def _verb(name: str, tid: int) -> str:
 
 
 def _not_permitted(name: str, tid: int) -> tuple[str, str]:
-    rights = needs.our_rights()
+    rights = credentials.our_rights()
     facts = target(tid) if tid else None
     if name in _ATTACHING and facts is not None:
-        return attach_refusal(facts, rights) or _unseen_refusal(rights)
+        return (attach_refusal(facts, rights) or unseen_refusal(rights))[:2]
     if name == "PTRACE_TRACEME":
         refusal = needs.refused_to_everyone(rights)
         if refusal:
@@ -311,7 +117,7 @@ def _not_permitted(name: str, tid: int) -> tuple[str, str]:
             )
     if name in ("kill", "tkill", "tgkill", "pidfd_send_signal") and facts is not None:
         return f"{tid} ({facts.name}) runs as user {facts.uids[0]} and tracedbg as user {rights.uids[0]}", "run tracedbg as root"
-    return _unseen_refusal(rights)
+    return unseen_refusal(rights)[:2]
 
 
 def _no_such(call: str, name: str, tid: int, caller: int) -> KernelRefused:
@@ -321,7 +127,7 @@ def _no_such(call: str, name: str, tid: int, caller: int) -> KernelRefused:
     if not name.startswith("PTRACE_") or name in _ATTACHING:
         what = f"there is no process {tid}" if facts is None else f"{who(tid)} was ending"
         return KernelRefused(f"{verb}: {what}", "info proc lists what runs", call=call, errno=_e.ESRCH, tid=tid)
-    if facts is None or _dying(facts):
+    if facts is None or dying(tid):
         how = "is gone" if facts is None else "is dead or dying"
         return TraceeGone(f"{verb}: {tid} {how}", "its last status tells how it ended", call=call, errno=_e.ESRCH, tid=tid)
     label = f"{tid} ({facts.name})"
@@ -337,16 +143,16 @@ def _no_such(call: str, name: str, tid: int, caller: int) -> KernelRefused:
     return KernelRefused(f"{verb}: {what}", todo, call=call, errno=_e.ESRCH, tid=tid)
 
 
-def _dying(facts: Target) -> bool:
+def dying(tid: int) -> bool:
     """Whether a thread is dead or can do nothing but die.
 
     SIGKILL wakes a stopped tracee, which then runs for some microseconds: until it takes the signal, that is in its own pending set
     (kernel/signal.c, complete_signal and zap_other_threads); soon after, PF_EXITING is set.  Several looks bridge the gap.
     """
     for _ in range(3):
-        sets = procfs.signal_sets(facts.tid)
-        now = target(facts.tid)
-        if now is None or sets is None or now.state in "ZX" or now.flags & _PF_EXITING or _SIGKILL in sets.pending:
+        sets = procfs.signal_sets(tid)
+        now = target(tid)
+        if now is None or sets is None or now.state in "ZX" or now.flags & PF_EXITING or _SIGKILL in sets.pending:
             return True
         if now.state == "t":
             return False

@@ -20,8 +20,9 @@ from typing import TextIO
 import msgspec
 
 from tracedbg import __version__
-from tracedbg.kernel import needs, procfs
-from tracedbg.kernel.needs import Need, OurRights
+from tracedbg.kernel import credentials, needs, procfs
+from tracedbg.kernel.credentials import OurRights
+from tracedbg.kernel.needs import Need
 from tracedbg.kernel.reap import Reaper
 from tracedbg.model.text import visible
 
@@ -73,7 +74,7 @@ class Examination(msgspec.Struct, frozen=True):
 def examine() -> Examination:
     """Look at everything.  The calling thread's process must have no tracer thread."""
     with Reaper() as reaper:
-        findings = (*_needs(Capabilities(reaper)), *_rights(needs.our_rights()), *_views(), *_libraries(), _terminal())
+        findings = (*_needs(Capabilities(reaper)), *_rights(credentials.our_rights()), *_views(), *_libraries(), _terminal())
     return Examination(__version__, platform.release(), platform.machine(), platform.python_version(), findings)
 
 
@@ -81,7 +82,7 @@ def examine() -> Examination:
 def _needs(capabilities: Capabilities) -> Iterator[Finding]:
     group = "What lessons may need"
     version = needs.kernel_version()
-    scope = needs.yama_scope() or 0
+    scope = credentials.yama_scope() or 0
     names = ("ptrace", "seize", f"yama<={scope}", "cc", "root", "tracefs", "tty", "smp", "kthread", "landlock", "setuid", "corefile")
     for name in (*names, f"arch={platform.machine()}", f"kernel>={version[0]}.{version[1]}"):
         need = capabilities.need(name)
