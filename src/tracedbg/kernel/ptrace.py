@@ -18,7 +18,7 @@ from tracedbg.model.events import CallEntered, CallReturned, Detail
 from tracedbg.model.ids import Tid
 from tracedbg.model.names import PTRACE_OPTIONS, PTRACE_REQUESTS, errno_name, flags_text, request_name, signal_name
 
-from . import raw, refusals
+from . import facts, raw, refusals
 from .pyptrace import SigInfo, UserFpRegs
 from .regs import SIZE, Registers
 
@@ -126,10 +126,13 @@ class Ptrace:
             ret = self._word.value
         if entered:
             said = note() if note is not None and not errno else ""
-            self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said), of=entered, at=at)
+            why = facts.at_failure("ptrace", (request, tid, addr, data), errno) if errno else ()
+            answer = CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said, facts=why)
+            self._log.publish(answer, of=entered, at=at)
         return ret, errno
 
-    def _request(self, request: int, tid: int, to: str, addr: int = 0, data: int = 0, out: str = "") -> None:
+    def _request(self, request: int, tid: int, to: str, addr: int = 0, data: int = 0, out: str = "", expected: int = 0) -> None:
+        """Make a request; `expected` is an errno that is news to the caller rather than a failure."""
         self.here()
         call = raw.ptrace_held if request in _HELD else raw.ptrace_free
         if not self._log.wants(Detail.CALLS):
@@ -141,7 +144,8 @@ class Ptrace:
         entered = self._log.publish(CallEntered("ptrace", args, to))
         ret, errno = call(request, tid, addr, data)
         at = self._log.now()
-        self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if ret == -1 else ""), of=entered, at=at)
+        why = facts.at_failure("ptrace", (request, tid, addr, data), errno) if ret == -1 and errno != expected else ()
+        self._log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if ret == -1 else "", facts=why), of=entered, at=at)
         if ret == -1:
             raise refusals.explain("ptrace", args, errno, tid)
 
@@ -188,7 +192,7 @@ class Ptrace:
     def getsiginfo(self, tid: Tid, *, to: str) -> tuple[int, int, int, int] | None:
         """PTRACE_GETSIGINFO: `(si_signo, si_code, si_pid, si_addr)`; None where the kernel has none (EINVAL: group-stop)."""
         try:
-            self._request(_R["PTRACE_GETSIGINFO"], tid, to, 0, self._info_at, "&siginfo")
+            self._request(_R["PTRACE_GETSIGINFO"], tid, to, 0, self._info_at, "&siginfo", _errno.EINVAL)
         except KernelRefused as error:
             if error.errno == _errno.EINVAL:
                 return None

@@ -17,7 +17,7 @@ from tracedbg.model.ids import ThreadRef, Tid
 from tracedbg.model.names import WAIT_OPTIONS, WAITID_TYPES, errno_name, wait_options_text
 from tracedbg.model.waitstatus import WaitStatus
 
-from . import raw
+from . import facts, raw
 from .poke import Seat
 from .witness import Witness
 
@@ -108,7 +108,9 @@ class WaitDoor:
                 return Waited(-1, _EINTR)
             entered = self._entered(name, args, to)
             ret, errno, word = raw.waitpid(pid, options) if name == "waitpid" else raw.wait4(pid, options)
-            seq = self._returned(name, args, ret, errno, word if ret > 0 else None, None, entered)
+            # Without `hand_over` a thread of the debugger itself waits, and knows what a failure means to it.
+            numbers = (pid, options) if hand_over else None
+            seq = self._returned(name, args, ret, errno, word if ret > 0 else None, None, entered, numbers)
         if ret <= 0:
             return Waited(ret, errno)
         result = WaitResult(Tid(ret), WaitStatus(word), self.log.here(), seq)
@@ -125,7 +127,7 @@ class WaitDoor:
             entered = self._entered("waitid", args, to)
             ret, errno, words = raw.waitid(idtype, ident, options)
             info = ChildInfo(*words) if ret == 0 and words[1] else None
-            seq = self._returned("waitid", args, ret, errno, None, info, entered)
+            seq = self._returned("waitid", args, ret, errno, None, info, entered, (idtype, ident, options) if hand_over else None)
         if info is None:
             return Waited(ret, errno)
         result = WaitResult(Tid(info.pid), word_of(info), self.log.here(), seq)
@@ -142,15 +144,17 @@ class WaitDoor:
         return seq
 
     def _returned(
-        self, name: str, args: tuple[str | int, ...], ret: int, errno: int, status: int | None, info: ChildInfo | None, entered: int
-    ) -> int:
+        self, name: str, args: tuple[str | int, ...], ret: int, errno: int, status: int | None, info: ChildInfo | None, entered: int,
+        numbers: tuple[int, ...] | None,
+    ) -> int:  # fmt: skip
         at = self.log.now()
         if self.witness is not None:
             self.witness.release(threading.get_native_id())
         if not self.log.wants(Detail.CALLS):
             return 0
         name_of_errno = errno_name(errno) if ret == -1 else ""
-        return self.log.publish(CallReturned(name, args, ret, name_of_errno, status, info), of=entered, at=at)
+        why = facts.at_failure(name, numbers, errno) if ret == -1 and numbers is not None else ()
+        return self.log.publish(CallReturned(name, args, ret, name_of_errno, status, info, facts=why), of=entered, at=at)
 
 
 def word_of(info: ChildInfo) -> WaitStatus:

@@ -23,6 +23,7 @@ from tracedbg.tracer import ops
 from tracedbg.tracer.book import Book
 
 from . import forbidden, machine
+from .failing import with_facts
 from .orders import MOST_PEEKED, answer_of, order_of
 from .stored import SYSCALL_INFO_SIZE, exit_info, request_note
 from .typed import PEEKS, Typed
@@ -118,7 +119,7 @@ def _harmless(call: Typed, log: EventLog, door: WaitDoor) -> CallReturned:
         return _waited(call, door.wait4(call.numbers[0], call.numbers[1], name=call.name))
     entered = log.publish(CallEntered(call.name, call.shown))
     simple = _SIMPLE.get(call.name)
-    answer = _answer(call, *simple(*call.numbers)) if simple is not None else _ordered(call)
+    answer = with_facts(_answer(call, *simple(*call.numbers)) if simple is not None else _ordered(call), call)
     log.publish(answer, of=entered)
     return answer
 

@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable
 
 from tracedbg.eventlog.log import EventLog
-from tracedbg.kernel import raw
+from tracedbg.kernel import facts, raw
 from tracedbg.kernel.ptrace import shown_args
 from tracedbg.model.events import CallEntered, CallReturned, RuleBroken
 from tracedbg.model.names import PTRACE_REQUESTS, errno_name
@@ -50,5 +50,6 @@ def ptrace(
     if out == "&word" and ret == 0:
         ret = word.value
     said = note() if note is not None and not errno else ""
-    log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said), of=entered, at=at)
+    why = facts.at_failure("ptrace", (request, tid, addr, data), errno) if errno else ()
+    log.publish(CallReturned("ptrace", args, ret, errno_name(errno) if errno else "", note=said, facts=why), of=entered, at=at)
     return ret, errno, said

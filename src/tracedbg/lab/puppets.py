@@ -22,10 +22,11 @@ from tracedbg.tracer.reply import Reply
 
 from . import machine
 from .answers import Answers
+from .failing import with_facts
 from .launching import PUPPET, Lifeline, Program, reap
 from .listening import Listener
 from .orders import Place, answer_of, order_of
-from .tasks import Pending, Process, Task, conceived, for_birth, new_name
+from .tasks import Pending, Process, Task, conceived, execed, for_birth, new_name
 from .typed import BLOCKING, LAST, Typed
 from .wire import Heard, channel, heard, received
 
@@ -248,7 +249,7 @@ class Puppets:
                     task.tell("close", fd)  # they were meant for the child
             else:
                 self._forget(child)
-        self._finish(task, answer_of(pending.call, said.result, said.data))
+        self._finish(task, with_facts(answer_of(pending.call, said.result, said.data), pending.call, task.tid))
 
     def _greeted(self, task: Task, tid: int, own: int, sender: int) -> None:
         """The first word of a task: give it its name, and close what it need not hold."""
@@ -323,7 +324,7 @@ class Puppets:
             self._log.publish(LaneClosed(task.name), lane=task.name, tid=task.tid)
         if pending is None or (pending.call.name == "execve" and why != "is dead"):
             return
-        if pending.call.name in LAST or (pending.call.name == "execve" and _execed(task)):
+        if pending.call.name in LAST or (pending.call.name == "execve" and execed(task)):
             self._finish(task, CallReturned(pending.call.name, pending.call.shown, 0))
             return
         task.current = None
@@ -383,13 +384,3 @@ class Puppets:
             process.close()
         self._lifeline.close()
         self._program.close()
-
-
-def _execed(task: Task) -> bool:
-    """Whether a dead task had come to its new program: exec gives it the program's name, which a zombie keeps.
-
-    Who was collected already cannot be asked any more; programs that end within a millisecond are the usual reason.
-    """
-    name = procfs.comm_bytes(task.process.pid)
-    assert task.current is not None, "asked of a call that has not answered"
-    return name is None or name == task.current.call.texts[0].rpartition(b"/")[2][:15]

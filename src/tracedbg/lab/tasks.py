@@ -221,6 +221,16 @@ def for_birth(order: Order, child: Task | None) -> Order:
     return Order(order.number, (flags, child.slot + machine.SLOT_SIZE, *rest)) if shares else order
 
 
+def execed(task: Task) -> bool:
+    """Whether a dead task had come to its new program: exec gives it the program's name, which a zombie keeps.
+
+    Who was collected already cannot be asked any more; programs that end within a millisecond are the usual reason.
+    """
+    name = procfs.comm_bytes(task.process.pid)
+    assert task.current is not None, "asked of a call that has not answered"
+    return name is None or name == task.current.call.texts[0].rpartition(b"/")[2][:15]
+
+
 def _descendants(pid: int) -> list[int]:
     """Processes that have come from a process, as /proc shows them now."""
     found: list[int] = []

@@ -194,3 +194,25 @@ def si_code_text(signal: int, code: int) -> str:
     """What a siginfo's code means for this signal, its number where it has no name here (sigaction(2), The si_code field)."""
     named = None if signal in _OWN_CODES else _CLD_CODES.get(code)
     return named or _SI_CODES.get(code) or hex(code)
+
+
+_NAMES_BY_NUMBER: Mapping[int, str] = {number: name for name, number in CALL_NUMBERS.items()}
+_ARGUMENTS_KEPT: Mapping[str, tuple[int, ...]] = {"wait4": (0, 2), "waitid": (0, 1, 3), "ptrace": (0, 1, 2, 3)}
+
+
+def as_made(name: str, numbers: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """A call that was made by its bare number, as if it had been typed by name: ``syscall 61 -1 0 1`` is wait4(-1, 1).
+
+    Args:
+        name: of the call, ``syscall`` for one by number.
+        numbers: its arguments; for ``syscall`` the number comes first.
+
+    Returns:
+        The name and those arguments that a typed call of that name has; pointers to results are left out.
+    """
+    if name != "syscall" or not numbers or numbers[0] not in _NAMES_BY_NUMBER:
+        return name, numbers
+    known = _NAMES_BY_NUMBER[numbers[0]]
+    words = (*numbers[1:], 0, 0, 0, 0)
+    kept = _ARGUMENTS_KEPT.get(known)
+    return known, tuple(words[at] for at in kept) if kept else numbers[1:]

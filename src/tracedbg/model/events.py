@@ -174,7 +174,7 @@ class ChildInfo(msgspec.Struct, frozen=True):
 
 
 class CallReturned(Event, frozen=True, tag="sys.exit"):
-    """It returned (`Record.of` is its `CallEntered`): a value, or -1 and the errno's name; `note` is what it stored, in words."""
+    """Its end (`Record.of` is its `CallEntered`): `note` says what it stored, `facts` what /proc showed right after a failure."""
 
     name: str
     args: tuple[str | int, ...]
@@ -183,6 +183,7 @@ class CallReturned(Event, frozen=True, tag="sys.exit"):
     status: int | None = None
     info: ChildInfo | None = None
     note: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
     detail: ClassVar[Detail] = Detail.CALLS
 
 
