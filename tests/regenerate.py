@@ -49,6 +49,8 @@ EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
         (ev.RequestDone("cont", True), "tracer", 77),
         (ev.PlanWaits("cont", "news of any thread"), "tracer", 77),
         (ev.PlanWent("cont", "4242 stopped SIGTRAP", 4242), "tracer", 77),
+        (ev.RequestHeld("ptrace(PTRACE_CONT, 4242, 0, 0)", "let the program run"), "tracer", 77),
+        (ev.RequestFreed("ptrace(PTRACE_CONT, 4242, 0, 0)"), "tracer", 77),
         (ev.CallEntered("wait4", (-1, "__WALL"), "take one status and hand it to the tracer"), "waiter", 78),
         (ev.CallReturned("wait4", (-1, "__WALL"), 4242, status=0x57F), "waiter", 78),
         (ev.SignalTaken(17, 5, 4242), "p1", 81),

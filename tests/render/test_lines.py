@@ -90,6 +90,8 @@ def test_every_kind_of_event_has_its_function():
         (ev.SiteChanged("planted", 0x401136), "planted 0x401136"),
         (ev.PlanWaits("cont", "the end of the step"), "cont waits for the end of the step"),
         (ev.PlanWent("cont", "4242 stopped SIGTRAP", 4242), "cont goes on: 4242 stopped SIGTRAP"),
+        (ev.RequestHeld("ptrace(PTRACE_CONT, 1, 0, 0)", "let it run"), "held before ptrace(PTRACE_CONT, 1, 0, 0) to let it run"),
+        (ev.RequestFreed("ptrace(PTRACE_CONT, 1, 0, 0)"), "goes on to ptrace(PTRACE_CONT, 1, 0, 0)"),
         (ev.LoopDone("stepi", {"wait4": 3, "ptrace": 6}), "loop stepi done: wait4 3, ptrace 6"),
     ],
 )

@@ -67,6 +67,7 @@ class Runner:
         # Command thread: what Enter repeats, and the last line's answer, None if it had none or failed.
         self._repeat: str | None = None
         self.answer: object = None
+        session.prepare = self.call_of
 
     def call_of(self, text: str) -> Call | None:
         """Parse and bind a line; None for a blank one or a comment.

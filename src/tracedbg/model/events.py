@@ -21,12 +21,12 @@ from .lessonevents import (
     StepReached,
     TextTold,
 )
-from .planevents import PlanWaits, PlanWent
+from .planevents import PlanWaits, PlanWent, RequestFreed, RequestHeld
 
 # Made next door, known here; the rest by its names.
 __all__ = [
     "Base64", "BlockLeftOut", "ChoiceOffered", "Detail", "Event", "PlanWaits", "PlanWent", "PredictionAnswered", "PredictionAsked",
-    "PredictionRevealed", "StepReached", "TextTold", "pack", "unpack",
+    "PredictionRevealed", "RequestFreed", "RequestHeld", "StepReached", "TextTold", "pack", "unpack",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a plan of the tracer thread waits for, and with what it goes on.
+"""What a plan of the tracer thread waits for, and with what it goes on; and where the tracer was held to be looked at.
 
 Pure values, any thread; `events` hands these names on.  They say what a wait was for, which the calls of a waiter alone cannot.
 """
@@ -24,4 +24,19 @@ class PlanWent(Event, frozen=True, tag="plan.go"):
     plan: str
     news: str
     target: int = 0
+    detail: ClassVar[Detail] = Detail.DESK
+
+
+class RequestHeld(Event, frozen=True, tag="held"):
+    """The tracer stands before a request that it is about to make: `explain --step` looks at it."""
+
+    call: str
+    purpose: str = ""
+    detail: ClassVar[Detail] = Detail.DESK
+
+
+class RequestFreed(Event, frozen=True, tag="freed"):
+    """It goes on, to make it (`Record.of` is its `RequestHeld`)."""
+
+    call: str
     detail: ClassVar[Detail] = Detail.DESK

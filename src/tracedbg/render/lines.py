@@ -84,10 +84,11 @@ def _entered(event: ev.CallEntered) -> Shown | None:
 def _returned(event: ev.CallReturned) -> Shown:
     # A fork is told as an act rather than as a call: libc's fork has no arguments and the kernel's clone has many.
     call = event.name if event.name == "fork" else call_text(event.name, event.args)
-    return visible(f"{call} = {_result(event)}")
+    return visible(f"{call} = {result_text(event)}")
 
 
-def _result(event: ev.CallReturned) -> str:
+def result_text(event: ev.CallReturned) -> str:
+    """What a call answered: ``0``, ``4242 stopped SIGTRAP status 0x57f``, ``-1 ESRCH (No such process)``."""
     more = f" {event.note}" if event.note else ""
     if event.errno:
         number = getattr(_errno, event.errno, None)
@@ -189,6 +190,16 @@ def _plan_waits(event: ev.PlanWaits) -> Shown:
 @_kind(ev.PlanWent)
 def _plan_went(event: ev.PlanWent) -> Shown:
     return visible(f"{event.plan} goes on: {event.news}")
+
+
+@_kind(ev.RequestHeld)
+def _held(event: ev.RequestHeld) -> Shown:
+    return visible(f"held before {event.call}" + (f" to {event.purpose}" if event.purpose else ""))
+
+
+@_kind(ev.RequestFreed)
+def _freed(event: ev.RequestFreed) -> Shown:
+    return visible(f"goes on to {event.call}")
 
 
 @_kind(ev.StatusReported)

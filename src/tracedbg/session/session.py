@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tracedbg import __version__
 from tracedbg.eventlog.log import EventLog
@@ -39,6 +39,17 @@ from .settings import Settings
 
 _END_S = 10.0
 """Seconds that an orderly end may take before it goes on without the tracees' consent (EXITKILL does the rest)."""
+
+
+class Runnable(Protocol):
+    """A line that is ready to run, as `lang.run.Call` is one."""
+
+    @property
+    def name(self) -> str:
+        """Its command's."""
+
+    def run(self, session: object) -> object:
+        """Run it, on the calling thread; its answer."""
 
 
 class Session:
@@ -80,6 +91,8 @@ class Session:
         # Called on the thread of the command `fg`: lends the keyboard while a function lets the program run (its value comes back), or
         # with None until the running program's next stop; Ctrl-] takes the keyboard back earlier.
         self.keyboard: Callable[[Callable[[], object] | None], object] | None = None
+        # Set once by whoever runs lines: what a line asks for, None for a blank one.
+        self.prepare: Callable[[str], Runnable | None] | None = None
         # Set once by whoever plays a lesson in this session.
         self.lesson: Lesson | None = None
         # Any thread; replaced whole.
