@@ -18,6 +18,10 @@ from tests import hostneeds, leftovers, programs, turnstile
 # unknown thread in every check for leftovers, so in-process tests use one; programs that tests start inherit it too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A lesson plays in a directory of its own, and one of them launches a module of ours: a relative path would lead nowhere there.
+if "PYTHONPATH" in os.environ:
+    os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(each) for each in os.environ["PYTHONPATH"].split(os.pathsep))
+
 
 # Property tests are judged by their result, not by the clock: on a shared machine a single example may take its time.
 # `.ci/run --long` asks for more examples.

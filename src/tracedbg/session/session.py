@@ -134,7 +134,7 @@ class Session:
         self.kernel.sweep()
         self.witness.start()
         self.tracer.start_thread()
-        self.variables |= {"tracedbg": str(self.pid), "tracer": str(self.tracer.tid)}
+        self.variables |= {"tracedbg": str(self.pid), "tracer": str(self.tracer.tid), "python": sys.executable}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
