@@ -47,6 +47,7 @@ CHAPTERS = {
     "order": "Which child is reported first",
     "status": "What the status word says",
     "stop": "Ptrace-stops and job control",
+    "event": "Events: fork, exec, exit, system calls",
     "exit": "Dying, and what is left",
     "orphan": "Orphans and adoption",
     "sigchld": "SIGCHLD and automatic reaping",
@@ -180,6 +181,32 @@ _STOP = (
     ),
     Rule("stop.wcontinued-steals", "expert", "a continuation is told once: a tracer that asks for it takes it from the parent"),
 )
+_EVENT = (
+    Rule("event.fork", "core", "with the fork and clone options new tasks are born traced, with the same options, and begin with a stop"),
+    Rule("event.vfork", "deep", "a vfork parent sits in the kernel until the child execs or exits, and cannot be stopped meanwhile"),
+    Rule("event.exec-forms", "core", "an exec is told as a SIGTRAP to plain tracers, as an event on request, and not at all after SEIZE"),
+    Rule(
+        "event.exec-tid",
+        "core",
+        "a thread that execs takes over the process id: its old tid vanishes without a death, and is the event's message",
+    ),
+    Rule("event.exec-waits", "expert", "an exec waits until the threads that it killed are collected by their tracer; attaching waits too"),
+    Rule("event.exit", "core", "with the exit option a dying tracee stops once more, even after SIGKILL; the message is its status"),
+    Rule(
+        "event.exit-unkillable",
+        "expert",
+        "SIGKILL does nothing to a process in its exit event: only its tracer lets it end, with its own status",
+        "version",
+    ),
+    Rule(
+        "event.syscall", "core", "PTRACE_SYSCALL stops before and after each call; only SYSGOOD sets these stops apart from other SIGTRAPs"
+    ),
+    Rule(
+        "event.trap-causes",
+        "deep",
+        "GETSIGINFO tells the causes of SIGTRAP apart; after an int3 the instruction pointer is one past it",
+    ),
+)
 _EXIT = (
     Rule("exit.call-forms", "core", "exit ends a thread, exit_group the process; the first group exit fixes the code for all threads"),
     Rule("exit.leader-zombie", "core", "a leader that has exited is a zombie that nobody can reap until its last thread is gone"),
@@ -257,6 +284,7 @@ RULES = {
         *_ORDER,
         *_STATUS,
         *_STOP,
+        *_EVENT,
         *_EXIT,
         *_ORPHAN,
         *_SIGCHLD,
