@@ -17,6 +17,7 @@ from tests.commands.console import FAMILIES, Console, console, until
 from tracedbg.commands import kernel_
 from tracedbg.eventlog.sinks import CallbackSink
 from tracedbg.kernel import procfs, tracefs
+from tracedbg.kernel.tracing_symbols import functions_there
 from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import NotHere, NotNow
 from tracedbg.model.events import KernelStack, KernelWoke, Record
@@ -294,3 +295,17 @@ def test_what_the_kernel_tells_is_in_the_log_within_a_moment(lab: Console) -> No
     assert len(delays) > 500
     assert min(delays) > -2_000_000, "the clocks of the trace and of the log are one"
     assert delays[len(delays) // 2] < 100_000_000, f"median {delays[len(delays) // 2] / 1e6:.1f} ms"
+
+
+def test_the_kernel_has_functions_by_name_and_lacks_others(lab):
+    assert lab.said("kernel has do_exit no_such_function_ever") == ["kernel  has do_exit", "kernel  lacks no_such_function_ever"]
+    lab.script("""
+        expect kernel has do_exit
+        expect kernel lacks no_such_function_ever
+    """)
+
+
+def test_a_name_is_found_whole_or_as_a_variant_of_the_compiler():
+    data = b"0000000000000000 T do_wait_intr\n0000000000000000 t do_wait.isra.0\n0000000000000000 D data\n0000000000000000 t of\t[module]\n"
+    found = functions_there(("do_wait", "do_wait_intr", "wait_intr", "data", "of", "do_wai."), data)
+    assert found == {"do_wait": True, "do_wait_intr": True, "wait_intr": False, "data": False, "of": True, "do_wai.": False}

@@ -10,8 +10,14 @@ from typing import Annotated
 import msgspec
 
 from tracedbg.kernel import needs
+from tracedbg.kernel.tracing_reader import LANE
+from tracedbg.kernel.tracing_symbols import functions_there
+from tracedbg.lang.params import Words
 from tracedbg.lang.paramtypes import ChoiceType
 from tracedbg.lang.table import CommandTable
+from tracedbg.model.errors import NotHere
+from tracedbg.model.events import KernelTold
+from tracedbg.model.ids import Source
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.kernelwitness import WitnessFacts
 from tracedbg.session.session import Session
@@ -103,6 +109,36 @@ def kernel_off(session: Session) -> Switched:
     Example: kernel off
     """
     return Switched(False, session.kernel.off())
+
+
+class Functions(msgspec.Struct, frozen=True):
+    """Functions that were looked for in the running kernel, and whether they are there."""
+
+    found: dict[str, bool]
+
+    def lines(self, width: int) -> list[Shown]:
+        """One line for each."""
+        return [visible(f"kernel  {'has' if there else 'lacks'} {name}") for name, there in self.found.items()]
+
+
+@table.add("kernel has")
+def kernel_has(session: Session, names: Annotated[Words, "functions of the kernel, such as do_wait"]) -> Functions:
+    """Tell whether the running kernel has functions of these names: a text about the kernel, compared with yours.
+
+    A function that the compiler has merged into all its callers has no name of its own: that a name is missing says something only
+    of functions that others must find, such as those of security modules and system calls.
+
+    In the kernel: /proc/kallsyms lists every function; the names are for everybody, the addresses for root.
+
+    Example: kernel has do_wait __wake_up_parent
+    """
+    try:
+        found = functions_there(names)
+    except OSError as error:
+        raise NotHere(f"the kernel does not list its functions: {error.strerror}", "a kernel with CONFIG_KALLSYMS, and /proc") from error
+    for name, there in found.items():
+        session.log.publish(KernelTold("kallsyms", "has" if there else "lacks", (name,)), lane=LANE, tid=0, source=Source.PROC)
+    return Functions(found)
 
 
 @table.add("info kernel", while_busy="now")

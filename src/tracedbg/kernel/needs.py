@@ -123,6 +123,7 @@ NAMES: Final = (
     "landlock",
     "setuid",
     "corefile",
+    "kallsyms",
     "yama<=N",
     "arch=NAME",
     "kernel>=X.Y",
@@ -295,6 +296,13 @@ def _core_file() -> Need:
     return Need(True, "a core becomes a file named core", "")
 
 
+def _kallsyms() -> Need:
+    """The kernel lists its functions by name (proc_kallsyms(5))."""
+    if os.access("/proc/kallsyms", os.R_OK):
+        return Need(True, "the kernel lists its functions in /proc/kallsyms", "")
+    return Need(False, "the kernel does not list its functions", "boot a kernel with CONFIG_KALLSYMS")
+
+
 _PROBES: Final = {
     "ptrace": ptrace_allowed,
     "cc": _compiler,
@@ -307,4 +315,5 @@ _PROBES: Final = {
     "landlock": _landlock,
     "setuid": _setuid,
     "corefile": _core_file,
+    "kallsyms": _kallsyms,
 }

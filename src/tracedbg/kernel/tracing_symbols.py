@@ -9,10 +9,17 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 
 _KALLSYMS = "/proc/kallsyms"
 # address, type and name of what is code; for a module's function a tab and [module] follow.
 _FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] ([^\s]+)", re.MULTILINE)
+
+
+def _symbols() -> bytes:
+    # Megabytes, of which the kernel hands out a page at a time: joined once, not grown.
+    with open(_KALLSYMS, "rb") as opened:
+        return opened.read()
 
 
 class KernelSymbols:
@@ -26,10 +33,7 @@ class KernelSymbols:
     """
 
     def __init__(self, data: bytes | None = None) -> None:
-        if data is None:
-            # Megabytes, of which the kernel hands out a page at a time: joined once, not grown.
-            with open(_KALLSYMS, "rb") as opened:
-                data = opened.read()
+        data = _symbols() if data is None else data
         # Addresses all have the same number of digits, so they sort as text: a hundred thousand conversions less.
         found = sorted({address: name for address, name in _FUNCTION.findall(data) if address.strip(b"0")}.items())
         self._starts = [address for address, _ in found]
@@ -52,3 +56,19 @@ def kernel_symbols() -> KernelSymbols:
         OSError: the file cannot be read.
     """
     return KernelSymbols()
+
+
+def functions_there(names: Iterable[str], data: bytes | None = None) -> dict[str, bool]:
+    """Which of these functions the running kernel has; names are shown to everybody, addresses need not be.
+
+    Args:
+        names: as in the kernel's source.  A compiler that has made a variant appends to them (``do_wait.isra.0``), and one that has
+            merged a function into its callers leaves no name.
+        data: the file; read unless given.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    data = _symbols() if data is None else data
+    there = rb"^[0-9a-f]+ [tTwW] %s(?:\.[\w.]+)?(?:\t|$)"
+    return {name: re.search(there % re.escape(name.encode("utf-8", "surrogateescape")), data, re.MULTILINE) is not None for name in names}

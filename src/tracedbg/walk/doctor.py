@@ -83,8 +83,8 @@ def _needs(capabilities: Capabilities) -> Iterator[Finding]:
     group = "What lessons may need"
     version = needs.kernel_version()
     scope = credentials.yama_scope() or 0
-    names = ("ptrace", "seize", f"yama<={scope}", "cc", "root", "tracefs", "tty", "smp", "kthread", "landlock", "setuid", "corefile")
-    for name in (*names, f"arch={platform.machine()}", f"kernel>={version[0]}.{version[1]}"):
+    names = ("ptrace", "seize", f"yama<={scope}", "cc", "root", "tracefs", "tty", "smp", "kthread", "landlock", "setuid")
+    for name in (*names, "corefile", "kallsyms", f"arch={platform.machine()}", f"kernel>={version[0]}.{version[1]}"):
         need = capabilities.need(name)
         yield Finding(group, name, need.ok, str(visible(need.reason)), need.remedy)
 
