@@ -99,6 +99,11 @@ def test_the_siginfo_of_sigchld_tells_what_the_child_did():
             on p kill $c SIGCONT
             on p sigtimedwait SIGCHLD
             expect p sigtimedwait = 17 SIGCHLD CLD_CONTINUED from $c si_code 0x6 si_status SIGCONT
+            on p ptrace SEIZE $c
+            on p ptrace INTERRUPT $c
+            on p sigtimedwait SIGCHLD
+            expect p sigtimedwait = 17 SIGCHLD CLD_STOPPED from $c si_code 0x5 si_status 0
+            on p ptrace CONT $c
             on c exit_group 263
             on p sigtimedwait SIGCHLD
             expect p sigtimedwait = 17 SIGCHLD CLD_EXITED from $c si_code 0x1 si_status 7

@@ -84,7 +84,7 @@ def siginfo_text(data: bytes) -> str:
         words.append(f"from {sender}")
     words.append(f"si_code {code:#x}" if code >= 0 else f"si_code {code}")
     if named.startswith("CLD_"):
-        words.append(f"si_status {status if named == 'CLD_EXITED' else signal_name(status)}")
+        words.append(f"si_status {signal_name(status) if status and named != 'CLD_EXITED' else status}")
     return " ".join(words)
 
 
