@@ -16,7 +16,7 @@ from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 from tracedbg.render.lines import line_of
 from tracedbg.tracer.lifecycle import TABLE
-from tracedbg.walk import shipped
+from tracedbg.walk import course, shipped
 from tracedbg.walk.catalogue import CHAPTERS, RULES
 from tracedbg.walk.reading import read
 
@@ -127,25 +127,37 @@ def reference_page() -> str:
     return reference(all_commands())
 
 
+def link_to(path: Path) -> str:
+    """A link from docs to a lesson, by its title."""
+    return f"[{read(path).title}](../{path.relative_to(DOCS.parent).as_posix()})"
+
+
+def shown_by_lessons() -> dict[str, list[str]]:
+    """For each rule that is shown, links to the lessons that show it, in their order."""
+    shown: dict[str, list[str]] = {}
+    for path in shipped.lessons():
+        for rule in dict.fromkeys(rule for step in read(path).steps for rule in step.rules):
+            shown.setdefault(rule, []).append(link_to(path))
+    return shown
+
+
 def lessons_page() -> str:
     """docs/LESSONS.md: every lesson by its question, and where each rule is shown."""
-    shown: dict[str, list[str]] = {}
+    shown = shown_by_lessons()
     rows = []
-    for path in shipped.lessons():
-        page = read(path)
-        link = f"[{page.title}](../{path.relative_to(DOCS.parent).as_posix()})"
-        rows.append(f"1. {link}")
-        for step in page.steps:
-            for rule in step.rules:
-                shown.setdefault(rule, [])
-                if link not in shown[rule]:
-                    shown[rule].append(link)
+    for title, paths in course.grouped(shipped.lessons()):
+        rows.append(f"### {title}\n")
+        for path in paths:
+            level = course.level_of(read(path))
+            rows.append(f"- {link_to(path)}" + (f" ({level})" if level != "core" else ""))
+        rows.append("")
     parts = [
         "# Lessons\n",
         "This page is made from `src/tracedbg/walkthroughs/` and `src/tracedbg/walk/catalogue.py` by `python -m tests.regenerate`.\n",
         "Each lesson is a page to read here, and better at the prompt: `tracedbg learn` lists them, `tracedbg learn NAME` plays one, and",
         "`tracedbg check` plays all and says which rules hold on your kernel.\n",
-        "\n".join(rows) + "\n",
+        "The order is that of a course. Those marked deep or expert can wait.\n",
+        "\n".join(rows),
         "## Where each rule is shown\n",
     ]
     for chapter, title in CHAPTERS.items():

@@ -320,7 +320,7 @@ def test_the_list() -> None:
     status, shown = learn()
     assert status == 0
     for path in lessons():
-        assert f"  {name_of(path)} " in shown
+        assert f" {name_of(path)} " in shown
     assert "What is a debugger, to the kernel?" in shown
 
 

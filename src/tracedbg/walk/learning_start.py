@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
@@ -26,6 +25,7 @@ from tracedbg.session.session import Session
 
 from . import compiling, learning_text
 from .capabilities import Capabilities
+from .course import listed
 from .document import Document, WrongFile
 from .learning import Lesson
 from .learning_progress import Mark, Progress, digest_to, progress_path
@@ -115,27 +115,6 @@ def _speed(text: str) -> float:
     if not 0 < number <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not a speed: 2 is twice as fast")
     return number
-
-
-# --- the list -----------------------------------------------------------------------------------------------------------------
-def listed(progress: Progress, columns: int = 100) -> list[str]:
-    """The lessons, each with the question that it answers and how far it was played."""
-    lines = ["Each lesson answers a question, on your own kernel:", ""]
-    pages = [(name_of(path), read(path)) for path in lessons()]
-    width = max((len(name) for name, _ in pages), default=0)
-    for name, document in pages:
-        how_far = _how_far(document, progress.mark(document))
-        text = str(visible(f"{document.title}" + (f" ({how_far})" if how_far else "")))
-        lines += textwrap.wrap(text, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
-    how = "tracedbg learn NAME plays one. Enter goes on, Ctrl-D leaves, and the next time it comes back to where you were."
-    return [*lines, "", *textwrap.wrap(how, columns - 1)]
-
-
-def _how_far(document: Document, mark: Mark) -> str:
-    slugs = [step.slug for step in document.steps]
-    if mark.done:
-        return "played"
-    return f"step {min(slugs.index(mark.step) + 2, len(slugs))} of {len(slugs)} is next" if mark.step in slugs else ""
 
 
 # --- before the session -------------------------------------------------------------------------------------------------------
