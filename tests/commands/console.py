@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tracedbg.commands import benching, expecting, logging_, running, waiting
+from tracedbg.commands import benching, expecting, logging_, running, waiting, why
 from tracedbg.commands.runner import Context
 from tracedbg.kernel import procfs
 from tracedbg.lang.run import prepare
@@ -16,7 +16,7 @@ from tracedbg.model.events import Record
 from tracedbg.render.lines import line_of
 from tracedbg.session.session import Session
 
-FAMILIES = (running, waiting, benching, logging_, expecting)
+FAMILIES = (running, waiting, benching, logging_, expecting, why)
 PATIENCE = 10.0
 
 

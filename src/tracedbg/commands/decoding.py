@@ -5,7 +5,6 @@ Runs at once, also while another command runs; asks nothing of the kernel or the
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -16,6 +15,8 @@ from tracedbg.lang.table import CommandTable
 from tracedbg.model.decoding import KINDS, Reading, readings, spellings
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.session import Session
+
+from .drawing import wrapped
 
 table = CommandTable("decoding", "Numbers and names in words")
 
@@ -55,17 +56,13 @@ class Decoded(msgspec.Struct, frozen=True):
             place = f"{number}. " if len(self.readings) > 1 else ""
             out.append(visible(place + (reading.title or f"{reading.label} {_value(reading)}: {reading.spelling}")))
             lines = reading.lines if number == 1 or not many else (reading.gist or reading.lines[0],)
-            out += [visible(part) for line in lines for part in _wrapped(line, width)]
+            for line in lines:
+                drawing = "  " in line
+                out += [visible("    " + line)] if drawing else wrapped(line, width, "    ", "      ")
         if many:
             kinds = ", ".join(dict.fromkeys(reading.kind for reading in self.readings[1:]))
             out.append(visible(f"decode KIND {self.typed} tells all of one: {kinds}"))
         return out
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    if "  " in line:
-        return ["    " + line]  # a drawing
-    return textwrap.wrap(line, max(width, 60), initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
 
 
 def _value(reading: Reading) -> str:

@@ -6,6 +6,7 @@ Pure, any thread.  It draws what it is given and looks nothing up; everything th
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tracedbg.model.text import Shown, visible
@@ -98,3 +99,9 @@ def tabbed(text: str) -> Shown:
 def plural(count: int, word: str) -> str:
     """``1 line``, ``2 lines``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def wrapped(text: str, width: int, first: str = "", others: str = "  ") -> list[Shown]:
+    """A sentence in lines of at most `width` columns (60 at least), with these indents."""
+    lines = textwrap.wrap(visible(text), max(width, 60), initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    return [Shown(line) for line in lines]

@@ -1,4 +1,4 @@
-"""Help, the why of the last error, and facts about tracedbg itself.
+"""Help, and facts about tracedbg itself.
 
 Handlers run at once, also while another command runs; they print nothing.
 """
@@ -13,7 +13,7 @@ from tracedbg import __version__
 from tracedbg.lang.params import Words
 from tracedbg.lang.reference import help_lines
 from tracedbg.lang.table import CommandTable
-from tracedbg.model.text import Shown, visible
+from tracedbg.model.text import Shown
 from tracedbg.session.session import Session
 
 from .answers import Said, said
@@ -48,35 +48,6 @@ def help_(session: Session, words: Annotated[Words, "a command or a family; noth
     """
     help_lines(_language[0], words, 80)  # an unknown name is an error now, not when it is drawn
     return Help(words, _language[0])
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """The last error in full."""
-
-    line: str
-    what: str
-    todo: str
-    call: str
-
-    def lines(self, width: int) -> list[Shown]:
-        """What happened, what to do, and the call behind it."""
-        out = [visible(f"{self.line}: {self.what}")]
-        if self.call:
-            out.append(visible(f"the call that was refused: {self.call}"))
-        out.append(visible(f"what to do: {self.todo}" if self.todo else "there is nothing to do about it"))
-        return out
-
-
-@table.add("why", while_busy="now")
-def why(session: Session) -> Reason | Said:
-    """Explain the last command that failed.
-
-    Example: why
-    """
-    if session.last_error is None:
-        return said("No command has failed yet.")
-    line, error = session.last_error
-    return Reason(line, error.what, error.todo, str(getattr(error, "call", "")))
 
 
 @table.add("show version", "version", while_busy="now")

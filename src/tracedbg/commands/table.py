@@ -31,6 +31,7 @@ from . import (
     stopping,
     typing_,
     waiting,
+    why,
 )
 
 FAMILIES = (
@@ -54,6 +55,7 @@ FAMILIES = (
     lessons,
     typing_,
     settings,
+    why,
     helping,
 )
 """In the order of `help` and of the reference page."""

@@ -40,16 +40,17 @@ def at_failure(name: str, numbers: Sequence[int], errno: int, caller: int = 0) -
         caller: the thread that made the call; the calling thread unless told.
 
     Returns:
-        Pairs of a name and its value; `numbers` and `caller` are always there.
+        Pairs of a name and its value; `call`, `numbers` and `caller` are always there.
     """
     tid = caller or threading.get_native_id()
     try:
         return tuple(_gathered(name, [int(number) for number in numbers], errno, tid))
     except OSError as problem:  # our own trouble, such as too many open files: the answer of the call matters more
-        return (("numbers", " ".join(map(str, numbers))), ("caller", str(tid)), ("unread", str(problem.strerror)))
+        return (("call", name), ("numbers", " ".join(map(str, numbers))), ("caller", str(tid)), ("unread", str(problem.strerror)))
 
 
 def _gathered(name: str, numbers: list[int], errno: int, caller: int) -> Iterator[tuple[str, str]]:
+    yield "call", name
     yield "numbers", " ".join(map(str, numbers))
     yield "caller", str(caller)
     pid = procfs.tgid(caller) or 0
