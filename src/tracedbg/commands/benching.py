@@ -155,10 +155,11 @@ def on(session: Session, actors: tuple[str, ...], verb: str, words: tuple[str, .
     call = read_call(verb, words)
     text = " ".join((verb, *words))
     answers = session.actors.call(actors, call, text, background=background)
-    return CallAnswers(tuple(_answer(session, name, event) for name, event in answers))
+    return CallAnswers(tuple(told(session, name, event) for name, event in answers))
 
 
-def _answer(session: Session, name: str, event: CallReturned) -> CallAnswer:
+def told(session: Session, name: str, event: CallReturned) -> CallAnswer:
+    """The answer of one thread's call, as a line."""
     tid = session.actors.tid(name) or 0
     record = Record(0, session.log.now(), name, tid, Source.USER, event)
     text = line_of(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -27,6 +28,7 @@ from tracedbg.session.session import Session
 from .answers import Answer
 from .names import offered
 
+_ON = re.compile(r"\s*on\s+(\S+)\s*")
 _AHEAD_S = 0.1
 """A line typed ahead of a command that has only just begun gives it this long before it passes it."""
 _SHORT_S = 0.25
@@ -75,6 +77,8 @@ class Runner:
         Raises:
             UserError: the line is wrong.
         """
+        if self._session.held is not None and (given := _ON.fullmatch(text)):
+            text = f"go on {given[1]}"  # at a pause of `explain --step` there is a call already
         line: Line = parse(text)
         return prepare(self._table, self.context, line) if line else None
 

@@ -65,6 +65,9 @@ def shown_args(request: int, tid: int, addr: int, data: int, out: str = "") -> t
     return request_name(request), tid, hex(addr) if abs(addr) > 0xFFFF else addr, shown
 
 
+Before = Callable[[tuple[int, int, int, int], str, str], None]
+
+
 @final
 class Ptrace:
     """The right to make ptrace requests.
@@ -85,6 +88,10 @@ class Ptrace:
         self._regs_at = ctypes.addressof(self._regs)
         self._word = ctypes.c_ulong()
         self._info = SigInfo()
+        # Called before each request with its four numbers, how a buffer of ours is shown, and what for; it may take its time.
+        self.before: Before = lambda _numbers, _out, _to: None
+        # Apart, since whoever is let in before a request may read registers into the other one.
+        self._new_regs = ctypes.create_string_buffer(SIZE)
         self._info_at = ctypes.addressof(self._info)
 
     @staticmethod
@@ -118,6 +125,7 @@ class Ptrace:
         peek = request in (1, 2, 3)
         if peek and not data:
             data, out = ctypes.addressof(self._word), "&word"
+        self.before((request, tid, addr, data), out, to)
         args = shown_args(request, tid, addr, data, out)
         entered = self._log.publish(CallEntered("ptrace", args, to)) if self._log.wants(Detail.CALLS) else 0
         ret, errno = raw.ptrace_free(request, tid, addr, data)
@@ -134,6 +142,7 @@ class Ptrace:
     def _request(self, request: int, tid: int, to: str, addr: int = 0, data: int = 0, out: str = "", expected: int = 0) -> None:
         """Make a request; `expected` is an errno that is news to the caller rather than a failure."""
         self.here()
+        self.before((request, tid, addr, data), out, to)
         call = raw.ptrace_held if request in _HELD else raw.ptrace_free
         if not self._log.wants(Detail.CALLS):
             ret, errno = call(request, tid, addr, data)
@@ -210,8 +219,8 @@ class Ptrace:
 
     def setregs(self, tid: Tid, regs: Registers, *, to: str) -> None:
         """PTRACE_SETREGS: replace them."""
-        self._regs.raw = regs.to_bytes()
-        self._request(_R["PTRACE_SETREGS"], tid, to, 0, self._regs_at, "&regs")
+        self._new_regs.raw = regs.to_bytes()
+        self._request(_R["PTRACE_SETREGS"], tid, to, 0, ctypes.addressof(self._new_regs), "&regs")
 
     def getfpregs(self, tid: Tid, *, to: str) -> bytes:
         """PTRACE_GETFPREGS: the FXSAVE area, 512 bytes on x86-64."""

@@ -96,12 +96,14 @@ class _Builder:
         # Calls that have begun: their record, and what a witness saw of them.
         self._calls: dict[int, ev.Record] = {}
         self._seen: dict[int, list[str]] = {}
-        self._holds: dict[int, ev.Record] = {}
         # Where the tracer is at: what it does, and what a plan waits for meanwhile.
         self._inside: Node | None = None
         self._waiting: Node | None = None
         self._loop: Node | None = None
         self._told_by = 0, Node("fact", lane, Shown(""))
+        # While the tracer is held: the pause, and where it was at.
+        self._paused: Node | None = None
+        self._left: tuple[Node | None, Node | None] = None, None
 
     def done(self) -> Node:
         """The whole; calls that have not returned stand at its end."""
@@ -161,7 +163,7 @@ class _Builder:
             self._inside = self._work[record.of] = self._begun(record, event.text)
         elif isinstance(event, ev.RequestDone):
             self._ended(record)
-            self._inside = None
+            self._inside = self._paused
         elif isinstance(event, ev.PlanWaits):
             self._waiting = Node("wait", record.lane, visible(f"waits for {event.what}"), began=record.t, children=[])
             self._add(self._waiting)
@@ -176,7 +178,7 @@ class _Builder:
         by = queued.lane if queued is not None else ""
         node = Node("work", record.lane, visible(name), about, record.t, children=[])
         node.notes = (f"asked by {by}",) if by and by != self._root.lane else ()
-        self._root.children.append(node)
+        (self._paused or self._root).children.append(node)
         return node
 
     def _ended(self, record: ev.Record) -> None:
@@ -233,12 +235,15 @@ class _Builder:
 
     # --- pauses ---------------------------------------------------------------------------------------------------------------
     def _held(self, record: ev.Record, event: ev.RequestHeld | ev.RequestFreed) -> None:
+        """What happens while the tracer is held stands inside; behind it goes on what was held."""
         if isinstance(event, ev.RequestHeld):
-            self._holds[record.seq] = record
-            return
-        began = self._holds.pop(record.of, record).t
-        text = visible(f"paused before {event.call}")
-        self._add(Node("held", record.lane, text, began=began, took=record.t - began, children=[]))
+            self._left = self._inside, self._waiting
+            text = visible(f"paused before {event.call}")
+            self._paused = self._inside = self._add(Node("held", record.lane, text, began=record.t, children=[]))
+        elif self._paused is not None:
+            self._paused.took = record.t - self._paused.began
+            self._paused = None
+            self._inside, self._waiting = self._left
 
 
 def _short(event: ev.CallReturned) -> str:

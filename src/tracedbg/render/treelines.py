@@ -90,7 +90,7 @@ def tree_lines(root: Node, width: int, lessons: Lessons) -> list[Shown]:
     tree = folded(root)
     lanes = _Drawing(max(40, width))
     lanes.wide = max((len(node.lane) for node in _all(tree)), default=0)
-    out = _wrapped(_summary(root), lanes.width, "", "    ")
+    out = wrapped(_summary(root), lanes.width, "", "    ")
     for child in tree.children:
         out += lanes.node(child, 0)
     return out + lanes.legend(lessons)
@@ -149,8 +149,8 @@ class _Drawing:
         if more and len(head) + len(text) + len(mark) + len(more) + 3 <= self.width:
             out = [visible(f"{head}{text}{mark} - {more}")]
         else:
-            out = _wrapped(text + mark, self.width, head, rest)
-            out += _wrapped(more, self.width, rest, rest) if more else []
+            out = wrapped(text + mark, self.width, head, rest)
+            out += wrapped(more, self.width, rest, rest) if more else []
         for child in node.children:
             out += self.node(child, depth + 1)
         return out
@@ -164,11 +164,12 @@ class _Drawing:
         for rule, number in self._rules.items():
             found = lessons(rule)
             where = f"tracedbg learn {found[0][0]} ({found[0][1]})" if found else "no lesson yet"
-            out += _wrapped(f"{rule}: {where}", self.width, f"[{number}] ", "    ")
+            out += wrapped(f"{rule}: {where}", self.width, f"[{number}] ", "    ")
         return out
 
 
-def _wrapped(text: str, width: int, first: str, rest: str) -> list[Shown]:
+def wrapped(text: str, width: int, first: str, rest: str) -> list[Shown]:
+    """A text in lines of `width` columns, behind `first` in the first line and `rest` in the others."""
     lines = textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False, drop_whitespace=True
     )

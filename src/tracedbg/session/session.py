@@ -26,10 +26,12 @@ from tracedbg.model.events import Detail, Note, SessionEnded, SessionStarted, Wa
 from tracedbg.model.ids import Role
 from tracedbg.model.startup import ProgramArgs
 from tracedbg.tracer import attaching, ops
+from tracedbg.tracer.gate import Held
 from tracedbg.tracer.thread import Tracer
 from tracedbg.tracer.waiter import Waiters
 
 from .actors import Actors
+from .bystep import ByStep
 from .kernelwitness import KernelWitness
 from .lesson import Lesson
 from .logview import LogView
@@ -93,6 +95,8 @@ class Session:
         self.keyboard: Callable[[Callable[[], object] | None], object] | None = None
         # Set once by whoever runs lines: what a line asks for, None for a blank one.
         self.prepare: Callable[[str], Runnable | None] | None = None
+        # Command thread: what `explain --step` runs, until it is over and told.
+        self.by_step: ByStep | None = None
         # Set once by whoever plays a lesson in this session.
         self.lesson: Lesson | None = None
         # Any thread; replaced whole.
@@ -150,8 +154,12 @@ class Session:
         self.bench.close()
         self.tracer.seat.kick()
         self.tracer.seat.welcome()
+        if self.by_step is not None:
+            self.by_step.let_go()
         if self.failure is None:
             self._let_all_go()
+        if self.by_step is not None and self.by_step.close():
+            self.log.publish(Warned(f"the session ended while '{self.by_step.line}' was being explained"))
         self.waiters.close()
         self.tracer.close()
         # Only now: a tracee in its exit event ignores SIGKILL until its tracer has let it go, or has ended.
@@ -210,6 +218,12 @@ class Session:
             self.program.file(words[0])
             self.settings.args = ProgramArgs(tuple(words[1:]))
 
+    @property
+    def held(self) -> Held | None:
+        """The pause of `explain --step`, if the tracer is held; any thread."""
+        by_step = self.by_step
+        return None if by_step is None else by_step.held
+
     # --- interrupting ---------------------------------------------------------------------------------------------------------
     @property
     def busy_text(self) -> str:
@@ -249,6 +263,8 @@ class Session:
             return "the puppet's answer was not waited for any longer"
         if self._give_up():
             return "the expectation was given up"
+        if self.held is not None and self.by_step is not None:
+            self.by_step.let_go()
         if not (self.program.moves.under_way or self.program.busy):
             seat = self.tracer.seat
             if seat.inside:
@@ -278,6 +294,8 @@ class Session:
     def abandon(self) -> None:
         """End whatever a command waits for, for good: the session is about to end; any thread."""
         self.quitting = True
+        if self.by_step is not None:
+            self.by_step.let_go()
         seat = self.tracer.seat
         seat.kick()
         seat.welcome()

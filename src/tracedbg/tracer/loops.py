@@ -69,6 +69,7 @@ def step_loop(
     if strangers:
         names = ", ".join(procfs.comm(stranger) for stranger in strangers)
         raise NotNow(f"{names} is in a wait call, and could take the stops of {name}", "end that wait first, or use stepi and continue")
+    pt.before((0, 0, 0, 0), name, f"step up to {limit} times and wait inline, request by request")
     waiters.park("tracer", name)
     try:
         manage(pt, inferior)

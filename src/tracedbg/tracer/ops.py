@@ -22,6 +22,7 @@ from tracedbg.model.views import BookView, BreakpointView, InferiorView
 from .allstop import ask_one
 from .book import Book, Inferior, Tracee
 from .breakpoints import apply, lift_all, unwant
+from .gate import looks
 from .lifecycle import Happening
 from .signals import SignalRow
 
@@ -66,6 +67,7 @@ def forget(pt: Ptrace, book: Book, pid: int) -> None:
     book.forget(Pid(pid))
 
 
+@looks
 def view(pt: Ptrace, book: Book) -> BookView:
     """Everything, frozen, as of now."""
     return book.view()
@@ -97,12 +99,14 @@ def stopped_tracee(book: Book, tid: int) -> tuple[Inferior, Tracee]:
     return book.inferiors[tracee.pid], tracee
 
 
+@looks
 def registers(pt: Ptrace, book: Book, tid: int) -> Registers:
     """PTRACE_GETREGS of a stopped thread."""
     _, tracee = stopped_tracee(book, tid)
     return pt.getregs(tracee.tid, to="know where it stands")
 
 
+@looks
 def fp_registers(pt: Ptrace, book: Book, tid: int) -> bytes:
     """PTRACE_GETFPREGS of a stopped thread: the FXSAVE area."""
     _, tracee = stopped_tracee(book, tid)
@@ -117,6 +121,7 @@ def set_register(pt: Ptrace, book: Book, tid: int, name: str, value: int) -> Reg
     return changed
 
 
+@looks
 def memory(pt: Ptrace, book: Book, pid: int) -> Memory:
     """The address space of a process; any thread may read it, breakpoint bytes are hidden.
 
@@ -204,6 +209,7 @@ def ignore_breakpoint(pt: Ptrace, book: Book, number: int, count: int) -> Breakp
     return found.view()
 
 
+@looks
 def breakpoints(pt: Ptrace, book: Book) -> tuple[BreakpointView, ...]:
     """All of the user's breakpoints."""
     return tuple(found.view() for found in book.breakpoints.all.values())
@@ -217,6 +223,7 @@ def lift_breakpoints(pt: Ptrace, book: Book, pid: int) -> None:
 
 
 # --- signals ------------------------------------------------------------------------------------------------------------------
+@looks
 def signal_rows(pt: Ptrace, book: Book) -> tuple[SignalRow, ...]:
     """How each signal is treated."""
     return book.signals.rows()

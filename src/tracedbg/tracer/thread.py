@@ -26,6 +26,7 @@ from tracedbg.model.ids import Pid, Role
 from tracedbg.model.views import BookView
 
 from .book import Book
+from .gate import Gate
 from .news import take_in
 from .plans import News, Plan, PlanRun
 from .reply import Reply
@@ -57,6 +58,7 @@ class Tracer:
         # Replaced whole by the tracer thread, read by any thread.
         self.view = BookView()
         self.doing = ""
+        self.gate = Gate(log, self._stand)
         # Tracer thread only.
         self._book = Book()
         self._runs: dict[Pid, PlanRun] = {}
@@ -153,15 +155,21 @@ class Tracer:
 
     def report(self, result: WaitResult) -> None:
         """Hand over a status; whoever took it calls this (law 3)."""
-        self._desk.put(lambda: self._news(result))
+
+        def news() -> None:
+            self.gate.asker = 0
+            self._news(result)
+
+        self._desk.put(news)
 
     def _put(self, asked: Callable[..., object], work: Callable[[int], None]) -> None:
         """Put what was asked for on the desk; `work` gets the number of the record that tells so."""
         name = asked.__name__
         if threading.get_ident() == self._ident:
             raise WrongThread(f"{name} was asked of the tracer thread by itself", "call the op directly")
+        asker = threading.get_ident()
         if not self._log.wants(Detail.DESK):
-            self._desk.put(lambda: work(0))
+            self._place(asked, asker, lambda: work(0))
             return
         about = (asked.__doc__ or "").strip().partition("\n")[0]
         queued = self._log.publish(RequestQueued("tracer", name, about))
@@ -172,7 +180,28 @@ class Tracer:
             self._log.publish(RequestDone(name, name not in self._failed), of=queued)
             self._failed.discard(name)
 
-        self._desk.put(announced)
+        self._place(asked, asker, announced)
+
+    def _place(self, asked: object, asker: int, item: _Item) -> None:
+        """On the desk, or in at the gate: one that only looks, while the tracer is held there."""
+
+        def taken() -> None:
+            self.gate.asker = asker
+            item()
+
+        def guest() -> None:
+            mark = len(self._answers)
+            taken()
+            for answer in self._answers[mark:]:  # not at the end of the work that is held, as others are
+                answer()
+            del self._answers[mark:]
+
+        if not self.gate.admits(asked, guest):
+            self._desk.put(taken)
+
+    def _stand(self) -> None:
+        """The tracer is held before a request (tracer thread): others see the book as it is now."""
+        self.view, self.doing = self._book.view(), "held"
 
     # --- the thread -----------------------------------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -180,6 +209,7 @@ class Tracer:
         self.tid, self._ident = threading.get_native_id(), threading.get_ident()
         with self._log.lane("tracer", Role.TRACER, os.getpid()):
             self._pt = Ptrace.mint(self._log)
+            self._pt.before = self.gate.before
             self._ready.set()
             try:
                 self._serve()
@@ -197,6 +227,7 @@ class Tracer:
                 return
             self.doing = "busy"
             item()
+            self.gate.asker = 0
             self._expire()
             if self._book.owed:
                 # Some end without a report: those that went with an exec, or before the leader of a killed process was collected.

@@ -110,8 +110,10 @@ class SessionHost:
         return bool(line.strip()) or self._lesson is None
 
     def submit(self, line: str) -> None:
-        """Take an accepted line; in a lesson Enter alone goes on and a number answers its question."""
+        """Take an accepted line; in a lesson Enter alone goes on and a number answers its question; at a pause Enter alone goes on."""
         lesson = self._lesson
+        if not line.strip() and self.session.held is not None:
+            line = "go"
         meaning = line if lesson is None else lesson.meaning(line)
         if meaning is not None:
             self._threads.submit(meaning)
@@ -129,7 +131,11 @@ class SessionHost:
         """Ctrl-C on an empty line; between the blocks of a lesson it must not reach the program, whose stop the page has plans for."""
         if self._lesson is not None and not self._threads.running:
             return "nothing is running; Enter goes on with the lesson, Ctrl-D leaves it"
-        return self.session.interrupt(gently=True) or "nothing is running; quit leaves tracedbg"
+        held = self.session.held is not None
+        done = self.session.interrupt(gently=True)
+        if held and not self._threads.running:
+            self._threads.submit("go --end")  # somebody has to hear how the command ends
+        return done or "nothing is running; quit leaves tracedbg"
 
     def request_quit(self) -> str | None:
         """Ctrl-D on an empty line: ask only if an attached process would be let go."""
@@ -161,6 +167,8 @@ class SessionHost:
         """What is wrong with a half-typed line; a number at a lesson's question is an answer."""
         if text.strip().isdecimal() and self._lesson is not None and self._lesson.prompt:
             return None
+        if self.session.held is not None and text.split()[:1] == ["on"] and len(text.split()) <= 2:
+            return None  # the call is there already
         return validate(all_commands(), self._runner.context, text)
 
     def toolbar(self) -> Sequence[tuple[str, str]]:
@@ -180,7 +188,10 @@ class SessionHost:
         return fields
 
     def prompt(self) -> str:
-        """The prompt; a lesson's question has one of its own."""
+        """The prompt; a lesson's question has one of its own, and so has a pause."""
+        held = self.session.held
+        if held is not None:
+            return f"pause {held.number}> "
         return (self._lesson.prompt if self._lesson is not None else "") or "tracedbg> "
 
     def context(self) -> Sequence[Shown]:
