@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 _KALLSYMS = "/proc/kallsyms"
+_CODE = (b" t", b" T", b" w", b" W")
+_ENDS = (b"", b"\n", b"\t", b".")
 # address, type and name of what is code; for a module's function a tab and [module] follow.
 _FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] ([^\s]+)", re.MULTILINE)
 
@@ -70,5 +72,15 @@ def functions_there(names: Iterable[str], data: bytes | None = None) -> dict[str
         OSError: the file cannot be read.
     """
     data = _symbols() if data is None else data
-    there = rb"^[0-9a-f]+ [tTwW] %s(?:\.[\w.]+)?(?:\t|$)"
-    return {name: re.search(there % re.escape(name.encode("utf-8", "surrogateescape")), data, re.MULTILINE) is not None for name in names}
+    return {name: _listed(name.encode("utf-8", "surrogateescape"), data) for name in names}
+
+
+def _listed(name: bytes, data: bytes) -> bool:
+    # bytes.find takes milliseconds for these megabytes; a regular expression that begins with an address takes tenths of a second.
+    word = b" " + name
+    at = data.find(word)
+    while at >= 0:
+        if data[at - 2 : at] in _CODE and data[at + len(word) : at + len(word) + 1] in _ENDS:
+            return True
+        at = data.find(word, at + 1)
+    return False
