@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -190,6 +191,30 @@ def test_an_exec_is_told_however_soon_the_program_ends():
             expect p1 execve = -1 ENOENT
             on p1 exec /bin/sleep 100
             expect p1 execve("/bin/sleep", ["/bin/sleep" = 0
+        """)
+
+
+def test_a_birth_that_a_tracer_holds_up_is_not_waited_for():
+    with console() as it:
+        it.script("""
+            puppet dbg
+            on dbg fork p
+            on dbg ptrace SEIZE $p 0 TRACEFORK
+            on p fork c &
+            on dbg wait4 $p __WALL
+            expect dbg wait4 = $p stopped SIGTRAP PTRACE_EVENT_FORK
+        """)
+        began = time.monotonic()
+        it.session.puppets.wait_born("p", read_call("fork", ["c"]), seconds=60)  # p stands in its event: c's number is not known
+        assert time.monotonic() - began < 30
+        it.script("""
+            on dbg wait4 -1 __WALL
+            expect dbg wait4 = <c:pid> stopped SIGTRAP PTRACE_EVENT_STOP
+            on dbg ptrace CONT $p
+            on dbg ptrace CONT $c
+            expect p fork = $c
+            on c getppid
+            expect c getppid = $p
         """)
 
 

@@ -207,12 +207,12 @@ class Puppets:
 
     # --- who waits for an answer ----------------------------------------------------------------------------------------------
     def wait_born(self, parent: str, call: Typed, seconds: float = 0.5) -> None:
-        """Wait until a new task is ready for orders; one that begins as a stopped tracee is not before it is continued."""
+        """Wait until a new task is ready for orders; a stopped tracee, it or its parent, is not before it is continued."""
         name = new_name(self.get(parent), call)
         deadline = time.monotonic() + seconds
         with self._changed:
             while (task := self._tasks.get(name)) is not None and not (task.settled or task.gone):
-                stopped = task.tid and procfs.state(task.tid) in ("t", "T")
+                stopped = procfs.state(task.tid or self.get(parent).tid) in ("t", "T")
                 if stopped or (not self._changed.wait(min(0.01, max(0.0, deadline - time.monotonic()))) and time.monotonic() > deadline):
                     return
 
