@@ -7,9 +7,11 @@ writes them; `tests/laws/test_docs.py` compares them.  Main thread; imports the 
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
+from tests import sources
 from tracedbg.commands.table import all_commands
 from tracedbg.lang.reference import reference
 from tracedbg.model import events as ev
@@ -18,8 +20,9 @@ from tracedbg.render.lines import line_of
 from tracedbg.tracer.lifecycle import TABLE
 from tracedbg.walk import course, shipped
 from tracedbg.walk.catalogue import CHAPTERS, RULES
-from tracedbg.walk.reading import read
+from tracedbg.walk.reading import read as _read
 
+read = functools.cache(_read)  # each lesson is asked for several times
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 # A record of each kind, as it could stand in a log: the payload, its lane, and its tid where the line depends on it.
@@ -168,6 +171,56 @@ def lessons_page() -> str:
     return "\n".join(parts)
 
 
+def _shown_at(shown: dict[str, list[str]], rules: str, page: str, note: str = "") -> str:
+    """Where something is shown: each lesson once, behind it its rules; then pages and remarks."""
+    at: dict[str, list[str]] = {}
+    for rule in rules.split():
+        # The tour shows a little of everything; a lesson of its own tells more.
+        lessons = sorted(shown.get(rule, ["no lesson yet"]), key=lambda link: "/01-tour" in link)
+        at.setdefault(lessons[0], []).append(f"`{rule}`")
+    found = [f"{link}: {', '.join(named)}" for link, named in at.items()]
+    if page:
+        found.append(f"[{read_title(DOCS / 'mechanisms' / page)}](mechanisms/{page})")
+    return "; ".join([*found, *([note] if note else [])])
+
+
+def read_title(path: Path) -> str:
+    """The first heading of a page."""
+    return path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+
+
+def sources_page() -> str:
+    """docs/sources.md: where each mechanism of older texts is shown, and what in them is out of date."""
+    shown = shown_by_lessons()
+    named: set[str] = set()
+    parts = [
+        "# What older texts say, and where to see it\n",
+        "This page is made from `tests/sources.py` by `python -m tests.regenerate`; the lessons are found by the rules that they show.\n",
+        "Much that one can read about ptrace and wait describes a kernel of long ago. tracedbg began with five such texts:\n",
+        "\n".join(f"* {text}" for text in sources.TEXTS) + "\n",
+        "Each mechanism that they name is shown by a lesson, or, where no program can observe it, drawn on a page of its own.\n",
+        "## Where each mechanism is shown\n",
+    ]
+    for subject, rows in sources.COVERAGE.items():
+        parts += [f"### {subject}\n", "| mechanism | shown in |\n| --- | --- |"]
+        parts.append("\n".join(f"| {row.what} | {_shown_at(shown, row.rules, row.page, row.note)} |" for row in rows) + "\n")
+        named |= {rule for row in rows for rule in row.rules.split()}
+    parts += ["## Where old sources are out of date\n", "| where | it says | today | shown in |\n| --- | --- | --- | --- |"]
+    parts.append(
+        "\n".join(f"| {row.where} | {row.says} | {row.today} | {_shown_at(shown, row.rules, row.page)} |" for row in sources.OUTDATED)
+        + "\n"
+    )
+    named |= {rule for row in sources.OUTDATED for rule in row.rules.split()}
+    rest = [rule for rule in RULES if rule not in named]
+    parts += [
+        "## Rules that the texts do not mention\n",
+        "They come from the manual pages, from the kernel's source and its self-tests, and from suites that test these calls.\n",
+        "| rule | what it says | shown in |\n| --- | --- | --- |",
+        "\n".join(f"| `{rule}` | {RULES[rule].says} | {', '.join(shown.get(rule, ['no lesson yet']))} |" for rule in rest) + "\n",
+    ]
+    return "\n".join(parts)
+
+
 def lifecycle_diagram() -> str:
     """The states of a tracee and what leads from one to another; what changes nothing is left out."""
     lines = ["stateDiagram-v2", "    [*] --> running: born"]
@@ -187,6 +240,7 @@ def with_diagram(page: str) -> str:
     return replaced
 
 
+@functools.cache
 def pages() -> dict[Path, str]:
     """Every made page with its text as it should be."""
     internals = DOCS / "INTERNALS.md"
@@ -194,6 +248,7 @@ def pages() -> dict[Path, str]:
         DOCS / "REFERENCE.md": reference_page(),
         DOCS / "EVENTS.md": events_page(),
         DOCS / "LESSONS.md": lessons_page(),
+        DOCS / "sources.md": sources_page(),
         internals: with_diagram(internals.read_text(encoding="utf-8")),
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import regenerate
+from tests import regenerate, sources
 from tests.laws.trees import MODULES, SOURCE, TOP, nodes_of
 from tracedbg import cli
 from tracedbg.commands import batch
@@ -21,9 +21,10 @@ from tracedbg.kernel.look import FIELDS
 from tracedbg.model import events as ev
 from tracedbg.model import names
 from tracedbg.render.lines import line_of
+from tracedbg.walk.catalogue import RULES
 
 DOCS = TOP / "docs"
-PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted(DOCS.glob("**/*.md"))]
 WRITTEN = [page for page in PAGES if page.name not in ("REFERENCE.md", "EVENTS.md")]
 
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -50,6 +51,18 @@ def test_every_kind_of_event_is_on_its_page() -> None:
         assert f"### `{kind.__struct_config__.tag}` ({kind.__name__})" in page
         # A wait has a line when it is entered; the example of each kind is one that has.
         assert line_of(ev.Record(1, 0, lane, tid, ev.Source.USER, event)), kind
+
+
+# --- older texts --------------------------------------------------------------------------------------------------------------
+def test_every_rule_is_on_the_page_of_sources() -> None:
+    """Where an older text speaks of it, or among those that none mentions; and no row names a rule or a page that is not there."""
+    page = (DOCS / "sources.md").read_text(encoding="utf-8")
+    assert [rule for rule in RULES if f"`{rule}`" not in page] == []
+    rows = [*sources.OUTDATED, *(row for subject in sources.COVERAGE.values() for row in subject)]
+    assert {rule for row in rows for rule in row.rules.split()} <= set(RULES)
+    assert {row.page for row in rows} - {""} == {path.name for path in (DOCS / "mechanisms").iterdir()}
+    assert all(row.rules or row.page or getattr(row, "note", "") for row in rows)
+    assert "no lesson yet" not in page
 
 
 # --- names --------------------------------------------------------------------------------------------------------------------
