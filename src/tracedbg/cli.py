@@ -97,7 +97,7 @@ def _walk(options: argparse.Namespace) -> int:
 
 def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
     """Play a lesson: the page and its player are joined here with a prompt, or with plain output."""
-    from tracedbg.ui.style import paint, wants_colour
+    from tracedbg.render.styles import paint, wants_colour
     from tracedbg.walk import learning_alone, learning_start
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty()

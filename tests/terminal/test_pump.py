@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 from tests import odd
 from tracedbg.model.ids import Role
 from tracedbg.model.text import Shown
+from tracedbg.render.styles import MAX_LINE, NAMES, StyledLine, lane_style, paint, wants_colour
 from tracedbg.ui.completer import fuzzy_rank
 from tracedbg.ui.foreground import ScreenState
 from tracedbg.ui.history import MAX_BYTES, LineHistory, history_path
-from tracedbg.ui.host import StyledLine
 from tracedbg.ui.layout import cut, toolbar_text
 from tracedbg.ui.pump import FRAME_CAP, Pump
 from tracedbg.ui.split import fit
-from tracedbg.ui.style import MAX_LINE, NAMES, lane_style, paint, wants_colour
 
 GAP = re.compile(r"\.\.\. (\d+) lines? not shown")
 

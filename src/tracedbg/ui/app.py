@@ -27,6 +27,7 @@ from prompt_toolkit.styles import Style
 
 from tracedbg.model.errors import InternalError
 from tracedbg.model.text import visible
+from tracedbg.render.styles import prompt_toolkit_rules
 
 from .completer import HostCompleter
 from .flow import Flow
@@ -39,7 +40,6 @@ from .layout import Sources, inline_layout
 from .output import FrameOutput
 from .pump import Pump
 from .split import refusal, split_layout
-from .style import prompt_toolkit_rules
 
 
 class _Leave(enum.Enum):

@@ -14,10 +14,10 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
-from .host import StyledLine
+from tracedbg.render.styles import StyledLine, paint_all
+
 from .output import FrameOutput
 from .pump import FRAME_CAP, Pump, gap_line
-from .style import paint_all
 
 FRAME = 0.05
 """Seconds between frames while lines keep coming."""

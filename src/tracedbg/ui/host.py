@@ -11,9 +11,6 @@ from typing import Protocol
 
 from tracedbg.model.text import Shown
 
-StyledLine = tuple[tuple[str, Shown], ...]
-"""One line of the log: pieces of (style name of `ui.style`, text that passed `visible`), without a newline."""
-
 
 class Candidate(Protocol):
     """One way to go on with a half-typed line."""

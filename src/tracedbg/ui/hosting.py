@@ -31,12 +31,12 @@ from tracedbg.model.events import (
     TraceeStopped,
 )
 from tracedbg.model.text import Shown, visible
+from tracedbg.render.styles import StyledLine, wants_colour
 from tracedbg.session.lesson import Lesson, Stage
 from tracedbg.session.session import Session
 
-from .host import Candidate, StyledLine
+from .host import Candidate
 from .pump import Pump
-from .style import wants_colour
 
 if TYPE_CHECKING:
     from .foreground import Foreground

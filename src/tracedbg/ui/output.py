@@ -13,7 +13,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from .style import wants_colour
+from tracedbg.render.styles import wants_colour
 
 
 class FrameOutput(Vt100_Output):

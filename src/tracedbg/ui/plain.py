@@ -13,10 +13,10 @@ from types import FrameType
 from typing import TextIO
 
 from tracedbg.model.text import visible
+from tracedbg.render.styles import paint_all
 
 from .host import Host
 from .pump import Pump
-from .style import paint_all
 
 _TICK = 0.1
 

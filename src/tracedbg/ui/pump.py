@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tracedbg.model.text import Shown
-
-from .host import StyledLine
+from tracedbg.render.styles import StyledLine
 
 FRAME_CAP = 200
 """Most lines in one frame; at 20 frames a second nobody reads more."""

@@ -19,10 +19,9 @@ from prompt_toolkit.layout.layout import Layout
 from prompt_toolkit.utils import get_cwidth
 
 from tracedbg.model.text import Shown, visible
+from tracedbg.render.styles import NAMES, StyledLine
 
-from .host import StyledLine
 from .layout import PromptArea, Sources, cut, with_menu
-from .style import NAMES
 
 LEAST_COLUMNS = 40
 LEAST_ROWS = 8

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from tracedbg.model.ids import Role
 from tracedbg.model.text import Shown, visible
 
-from .host import StyledLine
+StyledLine = tuple[tuple[str, Shown], ...]
+"""One line of a screen: pieces of (style name, text that passed `visible`), without a newline."""
 
 _TABLE: dict[str, tuple[str, str]] = {
     # name: (SGR parameters of ECMA-48, the same for prompt_toolkit)
