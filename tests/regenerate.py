@@ -1,4 +1,4 @@
-"""The pages of docs that are made from the code: commands, events, lessons and rules, and the diagram of a tracee's life.
+"""What is made from the code: pages of docs (commands, events, lessons and rules, a diagram), and the forms of a sample recording.
 
     python -m tests.regenerate
 
@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from tests import sources
+from tests.exports.sample import goldens
 from tracedbg.commands.table import all_commands
 from tracedbg.lang.reference import reference
 from tracedbg.model import events as ev
@@ -24,6 +25,7 @@ from tracedbg.walk.reading import read as _read
 
 read = functools.cache(_read)  # each lesson is asked for several times
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+GOLDEN = Path(__file__).resolve().parent / "exports" / "golden"
 
 # A record of each kind, as it could stand in a log: the payload, its lane, and its tid where the line depends on it.
 EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
@@ -250,6 +252,7 @@ def pages() -> dict[Path, str]:
         DOCS / "LESSONS.md": lessons_page(),
         DOCS / "sources.md": sources_page(),
         internals: with_diagram(internals.read_text(encoding="utf-8")),
+        **{GOLDEN / name: text for name, text in goldens().items()},
     }
 
 

@@ -16,11 +16,12 @@ from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
 
-_LEARN = ("tour", "learn")
-_SUBCOMMANDS = (*_LEARN, "test", "lint", "litmus", "check", "doctor")
+_LEARN = ("tour", "learn", "record")
+_SUBCOMMANDS = (*_LEARN, "export", "test", "lint", "litmus", "check", "doctor")
 _EPILOG = """\
 tracedbg tour            the first lesson, ten minutes: what a debugger is to the kernel
 tracedbg learn [LESSON]  play a lesson; without a name, list them by the question that they answer
+tracedbg record LESSON   play it and keep all of it (-o FILE); export FILE --to FORM makes a page, a cast, a trace of it
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
 tracedbg doctor          what this machine allows, with reasons and remedies; --json
@@ -81,9 +82,14 @@ def _walk(options: argparse.Namespace) -> int:
     try:
         if name in _LEARN:
             return _learn(options, name, words)
-        from tracedbg.walk import commandline
+        if name == "export":
+            from tracedbg.exports import commandline as exporting
 
-        status = commandline.main(name, words)
+            status = exporting.main(words)
+        else:
+            from tracedbg.walk import commandline
+
+            status = commandline.main(name, words)
         sys.stdout.flush()  # here, where a reader that has gone is no defect
         return status
     except KeyboardInterrupt:
@@ -102,6 +108,11 @@ def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     detail = _detail(options, Detail.CALLS)
+    about: dict[str, str] = {}
+    paced = name == "record"
+    if paced:
+        asked = learning_start.recorded(words)
+        name, words, options.events, about = "learn", asked.words, asked.path, asked.about
 
     def at_a_terminal(make: learning_start.Maker) -> int:
         from tracedbg.ui.hosting import run_interactive
@@ -111,9 +122,9 @@ def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
     def alone(make: learning_start.Maker, speed: float) -> int:
         width = _width()
         painted = (lambda line: paint(line, colour=True, columns=width)) if interactive and wants_colour(os.environ) else None
-        return learning_alone.play_alone(make, speed, events=options.events, detail=detail, columns=width, paint=painted)
+        return learning_alone.play_alone(make, speed, events=options.events, detail=detail, columns=width, paint=painted, about=about)
 
-    return learning_start.main(name, words, learning_start.Front(interactive, at_a_terminal, alone, sys.stdout))
+    return learning_start.main(name, words, learning_start.Front(interactive, at_a_terminal, alone, sys.stdout, paced))
 
 
 def _complain(text: str) -> None:

@@ -52,7 +52,7 @@ OUTSIDE: dict[str, set[str]] = {
     "elftools": {"symbols"},
     "rich": {"render", "exports"},
     "prompt_toolkit": {"ui"},
-    "markdown_it": {"render", "walk"},
+    "markdown_it": {"exports", "render", "walk"},
 }
 
 

@@ -173,8 +173,7 @@ class WaitQueue(msgspec.Struct, frozen=True):
             visible(f"    call and arguments [{base}/syscall], {each.wchan} [{base}/wchan], state S [{base}/stat]"),
         ]
         if each.woken >= 0:
-            times = "once" if each.woken == 1 else f"{each.woken} times"
-            text = "not woken since" if not each.woken else f"woken {times}, each time in vain"
+            text = {0: "not woken since", 1: "woken once, in vain"}.get(each.woken, f"woken {each.woken} times, each time in vain")
             out.append(visible(f"    {text} [{base}/status, voluntary_ctxt_switches]" + ("; since: its own word" if since else "")))
         return out
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -47,6 +48,7 @@ class FileSink:
         path: created with mode 0600, appended to never: an existing file is replaced.
         meta: fields of the header line besides format and version.
         limit: bytes.
+        home: whose name is kept out: this directory is written as ``~``.
 
     Raises:
         OSError: the file cannot be made.
@@ -54,9 +56,11 @@ class FileSink:
 
     detail = Detail.DESK
 
-    def __init__(self, path: str, meta: dict[str, object], limit: int = FILE_LIMIT) -> None:
+    def __init__(self, path: str, meta: dict[str, object], limit: int = FILE_LIMIT, home: str = "") -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._left = limit
+        # As JSON has it; of a home in / nothing could be told apart.
+        self._home = json.dumps(home)[1:-1].encode() if len(home) > 1 and home.startswith("/") else b""
         self._write(header(meta))
 
     def _write(self, line: bytes) -> None:
@@ -68,6 +72,8 @@ class FileSink:
         if self._fd < 0 or self._left <= 0:
             return
         line = encode(record)
+        if self._home and self._home in line:
+            line = line.replace(self._home + b"/", b"~/").replace(self._home + b'"', b'~"')
         self._left -= len(line)
         if self._left <= 0 and not isinstance(record.event, SessionEnded):
             line = b'{"seq":%d,"t":%d,"lane":"log","tid":0,"ev":"limit","text":"size limit reached","src":"user"}\n' % (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -25,6 +25,7 @@ from tracedbg.model.errors import BadArgument, InternalError, NotNow, TracedbgEr
 from tracedbg.model.events import Detail, Note, SessionEnded, SessionStarted, Warned
 from tracedbg.model.ids import Role
 from tracedbg.model.startup import ProgramArgs
+from tracedbg.model.text import visible
 from tracedbg.tracer import attaching, ops
 from tracedbg.tracer.gate import Held
 from tracedbg.tracer.thread import Tracer
@@ -61,14 +62,22 @@ class Session:
         events: a file for JSON lines, empty for none.
         detail: what the log keeps in memory.
         environment: the program's environment; a snapshot of ours unless given.
+        about: fields of that file's first line: title, author, licence.
     """
 
-    def __init__(self, *, events: str = "", detail: Detail = Detail.CALLS, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        events: str = "",
+        detail: Detail = Detail.CALLS,
+        environment: dict[str, str] | None = None,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
         # Set once.  The snapshot comes first: libraries that are loaded later set variables for themselves.
         env = dict(os.environ) if environment is None else environment
         self.pid = os.getpid()
         self.log = EventLog(detail=detail)
-        self._file = self._open_file(events) if events else None
+        self._file = self._open_file(events, about or {}) if events else None
         self.view = LogView(self.log, detail)
         self.settings = Settings()
         self.witness = Witness(self.log, self.pid)
@@ -108,9 +117,10 @@ class Session:
         self._interrupts = 0
         self._asserted = True
 
-    def _open_file(self, path: str) -> FileSink:
+    def _open_file(self, path: str, about: Mapping[str, str]) -> FileSink:
         meta: dict[str, object] = {
             "title": "",
+            **about,
             "host": {
                 "kernel": platform.release(),
                 "machine": platform.machine(),
@@ -120,9 +130,9 @@ class Session:
             },
         }
         try:
-            sink = FileSink(path, meta)
+            sink = FileSink(path, meta, home=os.environ.get("HOME", ""))
         except OSError as error:
-            raise BadArgument(f"the file {path} cannot be written: {error.strerror}", "name another file for --events") from error
+            raise BadArgument(f"the file {visible(path)} cannot be written: {error.strerror}", "name another file") from error
         self.log.attach(sink)
         return sink
 

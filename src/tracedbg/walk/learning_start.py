@@ -48,12 +48,55 @@ class Front(msgspec.Struct, frozen=True):
         terminal: plays a lesson there, with a prompt, until the person leaves.
         alone: plays one without a prompt; takes what makes it and the pace, 0 for no pauses; an exit status.
         out: for words before and after.
+        paced: pause for reading although nobody sits there, as a recording does.
     """
 
     interactive: bool
     terminal: Callable[[Maker], object]
     alone: Callable[[Maker, float], int]
     out: TextIO
+    paced: bool = False
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What `tracedbg record` was asked for.
+
+    Args:
+        words: for ``learn``.
+        path: of the recording.
+        about: title, author, licence.
+    """
+
+    words: tuple[str, ...]
+    path: str
+    about: dict[str, str]
+
+
+def recorded(argv: Sequence[str]) -> Recorded:
+    """Read the command line of `tracedbg record`.
+
+    Args:
+        argv: what followed it.
+
+    Raises:
+        UserError: there is no such lesson, or the file is none.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tracedbg record",
+        description="Play a lesson by itself and keep all of it: what it tells and asks, and what the kernel did.",
+        epilog="tracedbg export FILE --to FORM turns the recording into something else.",
+    )
+    parser.add_argument("lesson", metavar="LESSON", help="the name of a lesson, or a walkthrough's path")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the recording; mode 0600, an existing file is replaced")
+    parser.add_argument("--title", default="", help="instead of the page's own")
+    parser.add_argument("--author", default="", help="who made it; nobody unless told")
+    parser.add_argument("--licence", default="", help="under which it may be passed on")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="read X times as fast as 200 words a minute")
+    parser.add_argument("--trust", action="store_true", help="a walkthrough from elsewhere may run its programs")
+    given = parser.parse_args(argv)
+    about = {"title": given.title or read(find(given.lesson)).title, "author": given.author, "licence": given.licence}
+    words = (given.lesson, "--auto", "--speed", str(given.speed), *(["--trust"] if given.trust else []))
+    return Recorded(words, given.output, {name: text for name, text in about.items() if text})
 
 
 def main(name: str, argv: Sequence[str], front: Front) -> int:
@@ -178,7 +221,7 @@ def _play(document: Document, lacks: dict[str, Lack], progress: Progress, given:
         return lesson
 
     if alone:
-        return front.alone(make, given.speed if front.interactive else 0.0)
+        return front.alone(make, given.speed if front.interactive or front.paced else 0.0)
     front.terminal(make)
     lesson = made[0]
     if lesson.failed:

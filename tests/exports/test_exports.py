@@ -1,0 +1,174 @@
+"""Recordings as pages, casts and traces: as they were, well-formed, and harmless whatever was recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.exports.sample import EVENTS, as_file, recording
+from tests.terminal.harness import Emulator
+from tracedbg import cli
+from tracedbg.eventlog.recordings import load
+from tracedbg.exports import commandline
+from tracedbg.exports.commandline import FORMS
+from tracedbg.exports.perfetto import perfetto
+from tracedbg.exports.story import Revealed, tell
+from tracedbg.model import events as ev
+from tracedbg.model.errors import UserError
+
+HOSTILE = "\x1b]0;own\x07\x1b[2J\x9b31m\u202e</script><script>alert(1)</script>\r```\n# x [a](javascript:alert(1)) ![p](http://x/y)"
+
+
+def _hostile(event: ev.Event) -> ev.Event:
+    """The event with hostile text wherever it has text of its own."""
+    changes = {}
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, str) and name not in ("kind", "origin"):
+            changes[name] = HOSTILE
+        elif name == "lines":
+            changes[name] = (HOSTILE, *value)
+        elif name == "choices":
+            changes[name] = (ev.ChoiceOffered(HOSTILE, HOSTILE), ev.ChoiceOffered("", HOSTILE))
+        elif name == "args":
+            changes[name] = (HOSTILE,)
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    return type(event)(**(fields | changes))
+
+
+EVIL = recording(tuple((t, lane if lane in ("repl", "tracer") else HOSTILE, _hostile(event), of) for t, lane, event, of in EVENTS), HOSTILE)
+
+
+# --- whatever was recorded ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_written_holds_no_foreign_control_character(form):
+    text = FORMS[form][0](EVIL)
+    kept = text.replace("\n", "")
+    if form.startswith("cast"):
+        # A cast holds escapes as JSON writes them: those of our own table of colours, and nothing else.
+        shown = "".join(json.loads(line)[2] for line in text.splitlines()[1:])
+        kept = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "")
+        assert text.isascii()
+    assert kept.isprintable()
+
+
+def test_a_page_of_a_hostile_recording_is_only_text():
+    page = MarkdownIt("commonmark").parse(FORMS["markdown"][0](EVIL))
+    inline = [child for token in page for child in token.children or []]
+    assert not [token for token in inline if token.type in ("image", "html_inline", "link_open")]
+    html = [token.content for token in page if token.type == "html_block"]
+    assert all(content.split("\n")[0].startswith("<details><summary>") or content.startswith("</details>") for content in html)
+    assert not any("<script" in content for content in html)
+    assert [token.tag for token in page if token.type == "heading_open"] == ["h1", "h2"]
+
+
+def test_a_cast_leaves_the_terminal_as_it_was():
+    import pyte
+
+    screen = Emulator(100, 30)
+    stream = pyte.ByteStream(screen)
+    for line in FORMS["cast"][0](EVIL).splitlines()[1:]:
+        _, kind, data = json.loads(line)
+        if kind == "o":
+            stream.feed(data.encode())
+    assert screen.title == ""
+    assert screen.cursor.attrs.fg == "default"
+    assert any("own" in row for row in [*screen.scrolled, *(screen.row(y) for y in range(30))])
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------------------
+def test_both_versions_of_a_cast_tell_the_same_at_the_same_time():
+    two = [json.loads(line) for line in FORMS["cast"][0](recording()).splitlines()]
+    three = [json.loads(line) for line in FORMS["cast-v3"][0](recording()).splitlines()]
+    assert (two[0]["version"], three[0]["version"]) == (2, 3)
+    assert [event[1:] for event in two[1:]] == [event[1:] for event in three[1:]]
+    at = 0.0
+    for old, new in zip(two[1:], three[1:], strict=True):
+        at += new[0]
+        assert old[0] == pytest.approx(at, abs=1e-9)
+    assert [event[2] for event in two[1:] if event[1] == "m"] == ["One stop", "Who takes it?"]
+
+
+@pytest.mark.slow
+def test_a_cast_is_played_by_asciinema(tmp_path):
+    path = tmp_path / "one.cast"
+    path.write_text(FORMS["cast"][0](recording()), encoding="utf-8")
+    main, slave = os.openpty()  # its `cat` wants a terminal
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "asciinema", "cat", str(path)], stdin=slave, capture_output=True, timeout=60, check=True
+        )
+    finally:
+        os.close(main)
+        os.close(slave)
+    assert b"asleep do_wait" in done.stdout
+
+
+@pytest.mark.parametrize("one", [recording(), EVIL], ids=["sample", "hostile"])
+def test_the_slices_of_a_trace_nest_and_end(one):
+    trace = json.loads(perfetto(one))["traceEvents"]
+    open_: dict[int, list[str]] = {}
+    at: dict[int, float] = {}
+    for event in trace:
+        if event["ph"] in ("B", "E"):
+            assert event["ts"] >= at.get(event["tid"], 0.0)
+            at[event["tid"]] = event["ts"]
+        if event["ph"] == "B":
+            open_.setdefault(event["tid"], []).append(event["name"])
+        elif event["ph"] == "E":
+            open_[event["tid"]].pop()
+    assert not any(open_.values())
+    flows = {phase: {event["id"] for event in trace if event["ph"] == phase} for phase in ("s", "f")}
+    assert flows["s"] == flows["f"]
+    assert [event["args"]["result"] for event in trace if event["ph"] == "E" and event.get("args", {}).get("result")][
+        -1
+    ] == "never returned"
+
+
+# --- the command ----------------------------------------------------------------------------------------------------------------
+def test_the_command_reads_a_file_and_writes_one(tmp_path, capsys):
+    path, out = tmp_path / "one.jsonl", tmp_path / "one.md"
+    path.write_bytes(as_file(recording()))
+    assert commandline.main([str(path), "--to", "markdown", "-o", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == FORMS["markdown"][0](recording())
+    assert out.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(as_file(recording())[:-4])
+    assert commandline.main([str(path), "--to", "markdown"]) == 0
+    captured = capsys.readouterr()
+    assert "broke off" in captured.err
+    assert captured.out.startswith("# One stop\n\n*line 26 broke off")
+    with pytest.raises(UserError):
+        commandline.main([str(path), "--to", "cast", "-o", str(tmp_path / "no" / "where")])
+
+
+# --- a lesson kept ----------------------------------------------------------------------------------------------------------------
+@pytest.mark.needs("ptrace")
+@pytest.mark.slow
+def test_a_lesson_is_recorded_and_becomes_every_form(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", "/bin")
+    page = Path(__file__).parents[1] / "walk" / "10-whose-tracee.md"
+    path = str(tmp_path / "one.jsonl")
+    assert cli.main(["record", str(page), "-o", path, "--speed", "1000", "--trust", "--author", "A. Teacher"]) == 0
+    one = load(path)
+    assert (one.note, one.header["author"]) == ("", "A. Teacher")
+    title = one.title
+    told = tell(one)
+    assert told.title == title
+    assert [section.number for section in told.sections] == list(range(len(told.sections)))
+    revealed = next(item.question for section in told.sections for item in section.items if isinstance(item, Revealed))
+    assert (revealed.right, revealed.chosen) == (2, -1)
+    assert "-1 ESRCH" in told.deciding[revealed.by][1]
+    data = Path(path).read_bytes()
+    assert b"~/true" in data
+    assert b"/bin/true" not in data
+    capsys.readouterr()
+    for form in FORMS:
+        assert cli.main(["export", path, "--to", form]) == 0
+        assert "ESRCH" in capsys.readouterr().out
