@@ -324,12 +324,32 @@ with console() as it:
 '''
 
 
-def test_a_killed_tracedbg_leaves_no_puppet():
+_KILLED_NAMESPACE = (
+    _KILLED.partition("puppet p1 p2 p3")[0]
+    + '''
+        puppet p
+        on p clone init CLONE_NEWPID|SIGCHLD
+        on init fork c
+        on c pause &
+        on init pause &
+        expect init asleep
+    """)
+    print(*(it.session.variables[name] for name in ("p", "init", "c")), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+'''
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "many"),
+    [pytest.param(_KILLED, 5, id="plain"), pytest.param(_KILLED_NAMESPACE, 3, marks=pytest.mark.needs("root"), id="in-a-pid-namespace")],
+)
+def test_a_killed_tracedbg_leaves_no_puppet(script, many):
     """Stopped, traced, asleep in a wait, computing, or another program by now: the kernel ends each of them."""
-    done = subprocess.run([sys.executable, "-c", _KILLED], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = [int(word) for word in done.stdout.split()]
-    assert len(pids) == 5
+    assert len(pids) == many
     for pid in pids:
         until(lambda pid=pid: procfs.state(pid) in ("", "Z", "X"), f"{pid} is dead")
 

@@ -7,6 +7,7 @@ under them: unix(7) (a closed channel is the order to end), fcntl(2) F_SETSIG (t
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -268,6 +269,10 @@ class Puppets:
         if process.tasks[0] is task:
             # Where Yama restricts tracing to descendants, puppets may trace each other all the same; elsewhere this is EINVAL.
             task.tell("prctl", PRCTLS["PR_SET_PTRACER"], -1)
+            if process.elsewhere and tid == 1:
+                # Deaf to the lifeline: init of a pid namespace gets SIGKILL only if it is forced (kernel/signal.c, sig_task_ignored),
+                # as the one for the death of a parent outside is.
+                task.tell("prctl", PRCTLS["PR_SET_PDEATHSIG"], signal.SIGKILL)
         task.preamble = task.sent
         if task.held is not None:
             try:
