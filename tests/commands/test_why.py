@@ -9,6 +9,7 @@ import pytest
 from tests.commands.console import Console, console
 from tracedbg.commands.why import Explained
 from tracedbg.kernel import credentials
+from tracedbg.model.errors import NotNow
 from tracedbg.session.diagnosing import failure_of
 from tracedbg.session.shelf import lessons_on
 from tracedbg.walk.catalogue import RULES
@@ -264,3 +265,127 @@ def test_each_cause_of_a_lack_of_rights_is_named() -> None:
         pytest.skip("Yama refuses before the cause under test is reached")
     with console() as it:
         assert play(it, NOT_PERMITTED) >= 12
+
+
+def asked(it: Console, line: str) -> Explained:
+    answer = it.do(line)
+    found = answer.answers[0] if hasattr(answer, "answers") else answer
+    assert not [flaw for flaw in flaws(found) if flaw != "evidence"], found
+    return found
+
+
+STANDING = """
+    thread w1
+    puppet p1 p2
+    why not stopped p1 => untraced
+    why stopped p1 => running
+    on tracer fork c
+    on tracer ptrace SEIZE $c
+    why not stopped c => never-asked
+    on tracer ptrace INTERRUPT $c
+    look c state=t
+    why stopped c => uncollected
+    on tracer wait4 $c __WALL
+    why stopped c => ptrace-stop
+    why not stopped c => ptrace-stop
+    on tracer ptrace CONT $c
+    look c state=S
+    why not stopped c => resumed
+    on p1 kill $c SIGSTOP
+    on tracer wait4 $c __WALL
+    on tracer ptrace CONT $c 0 SIGSTOP
+    on tracer wait4 $c __WALL
+    on tracer ptrace LISTEN $c
+    why stopped c => listening
+    on p1 kill $c SIGCONT
+    on tracer wait4 $c __WALL
+    on tracer ptrace DETACH $c
+    why not stopped c => let-go
+    on p1 kill $p2 SIGSTOP
+    look p2 state=T
+    why stopped p2 => job-control
+    on p1 kill $p2 SIGCONT
+    look p2 state=S
+    on p2 sigprocmask SIG_BLOCK SIGUSR1
+    on p1 kill $p2 SIGUSR1
+    why not stopped p2 => blocked-signal
+    on p1 fork z
+    on z exit_group 0
+    look z state=Z
+    why stopped z => zombie
+    on p1 wait4 $z
+    why stopped z => gone
+    on p2 fork v
+    on p1 ptrace SEIZE $p2
+    on p2 clone vf CLONE_VM|CLONE_VFORK|SIGCHLD &
+    look p2 state=D
+    on p1 ptrace INTERRUPT $p2
+    why not stopped p2 => uninterruptible
+"""
+
+WAITING = """
+    thread w1
+    puppet p1 p2
+    why waiting p1 => not-waiting
+    on p1 fork a
+    on p1 thread t2
+    on p1.t2 wait4 -1 &
+    expect p1.t2 asleep
+    why waiting p1.t2 => waiting
+    on p1 fork b
+    on tracer ptrace SEIZE $a
+    on p1 thread t3
+    on p1.t3 wait4 $a WUNTRACED &
+    expect p1.t3 asleep
+    why waiting p1.t3 => told-elsewhere
+    on w1 wait4 $a __WALL &
+    expect w1 asleep
+    why waiting w1 => waiting
+    on tracer ptrace INTERRUPT $a
+    expect w1 wait4 = $a stopped
+    on w1 wait4 $a __WALL &
+    expect w1 asleep
+    why waiting w1 => all-stopped
+    on tracer ptrace DETACH $a
+    look a TracerPid=0
+    why waiting w1 => stranded
+    on p2 fork m
+    on p2 thread t2
+    on p2.t2 ptrace SEIZE $m
+    on p2 wait4 $m __WNOTHREAD &
+    expect p2 asleep
+    why waiting p2 => nothread-missed
+"""
+
+
+@pytest.mark.parametrize("text", [STANDING, WAITING], ids=["standing", "waiting"])
+def test_why_it_stands_runs_or_waits(text: str) -> None:
+    with console() as it:
+        if text is WAITING and it.do("why waiting").answers:
+            pytest.fail("nobody waits yet")
+        told = [(line, cause, asked(it, line).diagnosis.cause) for line, cause, _ in said(it, text)]
+        assert [each for each in told if each[1] != each[2]] == []
+
+
+def said(it: Console, text: str):
+    """The questions; what stands between them is done on the way."""
+    for line in text.strip().splitlines():
+        call, _, cause = line.strip().partition(" => ")
+        if cause:
+            yield call, cause, ""
+        else:
+            it.do(call)
+
+
+def test_why_of_a_program_and_of_nothing() -> None:
+    with console() as it:
+        assert it.said("why") == ["No command has failed yet, and no call."]
+        with pytest.raises(NotNow, match="no program to ask about"):
+            it.do("why stopped")
+        it.script("""
+            launch /bin/true
+            on repl wait4 $tracee __WALL
+        """)
+        assert asked(it, "why stopped").diagnosis.cause == "ptrace-stop"
+        it.do("on tracer ptrace PEEKDATA $tracee 8")
+        assert it.do("why").diagnosis.cause == "bad-address"

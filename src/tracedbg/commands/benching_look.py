@@ -62,7 +62,7 @@ def look(
 
     Example: look $tracee state TracerPid $rip
     """
-    tid, lane = _whom(session, who)
+    tid, lane = whom(session, who)
     wanted = {name: _values(session, value) for name, sign, value in (field.partition("=") for field in fields) if sign}
     fields = tuple(field.partition("=")[0] for field in fields)
     if wanted:
@@ -119,7 +119,7 @@ def _wait_for(session: Session, who: str, tid: int, wanted: dict[str, tuple[str,
         session.expecting = False
 
 
-def _whom(session: Session, who: str) -> tuple[int, str]:
+def whom(session: Session, who: str) -> tuple[int, str]:
     """The tid and the lane of what a user named."""
     if not who.isdecimal():
         tid = session.thread_tid(who)

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import errno as errno_of
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
+from tracedbg.kernel import procfs
+from tracedbg.lang.paramtypes import NameType
 from tracedbg.lang.table import CommandTable
+from tracedbg.model.errors import NotNow
 from tracedbg.model.events import CommandFinished, Record
 from tracedbg.model.names import errno_text
+from tracedbg.model.stops import AnyStop
 from tracedbg.model.text import Shown
 from tracedbg.session.causes import Diagnosis, Evidence, Failure
 from tracedbg.session.diagnosing import diagnose, last_failure
 from tracedbg.session.naming import namer
 from tracedbg.session.session import Session
 from tracedbg.session.shelf import lessons_on
+from tracedbg.session.standing import why_not_stopped, why_stopped
+from tracedbg.session.waiting_for import why_waiting
 
 from .answers import Said, said
+from .benching_look import whom
 from .drawing import wrapped
 
 table = CommandTable("why", "Why")
+
+WHO = NameType("WHO", "a thread or puppet by its name, or the number of any process or thread", "actor", r"[\w.-]+")
 
 _LEGEND = {
     "then": "read right after the failure",
@@ -128,3 +138,85 @@ def _explained(session: Session, failure: Failure, records: Sequence[Record], be
     number = getattr(errno_of, failure.errno, 0)
     head = f"{before}{failure.lane}  {failure.text} = -1 {failure.errno} ({errno_text(number)})"
     return Explained(head, diagnose(failure, records, namer(session)), (session.log.now() - failure.at) / 1e9)
+
+
+# --- why it stands, runs, waits -----------------------------------------------------------------------------------------------
+def _about(session: Session, who: str) -> int:
+    """The task that a question is about: named, or the thread of the program in focus."""
+    if who:
+        return whom(session, who)[0]
+    tid = session.program.tid or int(session.variable("tracee") or "0")
+    if not tid:
+        raise NotNow("there is no program to ask about", "name a thread, a puppet or a pid: why stopped p1")
+    return tid
+
+
+@table.add("why stopped", while_busy="now")
+def why_stopped_(
+    session: Session, who: Annotated[str, WHO, "a thread, puppet or pid; the program's thread in focus if left away"] = ""
+) -> Explained:
+    """Say why a task stands still: which stop it is in, who took its report, and who alone can let it go on.
+
+    In the kernel: a stop is a state of the task (TASK_TRACED, TASK_STOPPED) and its report a word that one wait takes; /proc tells the
+    two states apart by the letters t and T, the log tells the report.
+
+    Example: why stopped
+    """
+    tid = _about(session, who)
+    found = why_stopped(tid, session.log.since(0), namer(session), _known_stop(session, tid))
+    return Explained(f"why is {namer(session)(tid)} stopped?", found)
+
+
+@table.add("why not stopped", while_busy="now")
+def why_not_stopped_(
+    session: Session, who: Annotated[str, WHO, "a thread, puppet or pid; the program's thread in focus if left away"] = ""
+) -> Explained:
+    """Say why a task does not stand still: nobody traces it, nobody asked, it was let go on, or it cannot stop yet.
+
+    In the kernel: a tracee stops on its own way back to user space (signals, PTRACE_INTERRUPT), at an event, or at a breakpoint; asleep
+    in state D, as in vfork or exec, it comes to none of these.
+
+    Example: why not stopped $tracee
+    """
+    tid = _about(session, who)
+    return Explained(f"why is {namer(session)(tid)} not stopped?", why_not_stopped(tid, session.log.since(0), namer(session)))
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Who waits for whom."""
+
+    answers: tuple[Explained, ...]
+
+    def lines(self, width: int) -> list[Shown]:
+        """An answer for each thread."""
+        if not self.answers:
+            return [Shown("No thread of tracedbg and no puppet is asleep in a wait call.")]
+        return [line for each in self.answers for line in each.lines(width)]
+
+
+@table.add("why waiting", while_busy="now")
+def why_waiting_(
+    session: Session, who: Annotated[str, WHO, "a thread, puppet or tid; all of tracedbg and of the puppets if left away"] = ""
+) -> Waiting:
+    """Say who a thread in a wait call waits for, and whether anything can wake it.
+
+    Without a name it answers for each thread of tracedbg and each puppet that is asleep in a wait call. A *stranded* waiter is one for
+    which no child or tracee is left that fits: nothing wakes it, though a fresh call would say ECHILD.
+
+    In the kernel: a waiter is woken by a task that stops or ends and fits its selector (child_wait_callback); a task that is detached,
+    changes its group or loses its tracer wakes nobody.
+
+    Example: why waiting w1
+    """
+    name = namer(session)
+    if who:
+        tids = [whom(session, who)[0]]
+    else:
+        tids = [tid for each in session.actors.names() if (tid := session.actors.tid(each)) and procfs.asleep_in_wait(tid) is not None]
+    return Waiting(tuple(Explained(f"what does {name(tid)} wait for?", why_waiting(tid, name)) for tid in tids))
+
+
+def _known_stop(session: Session, tid: int) -> AnyStop | None:
+    inferior = session.tracer.view.owner(tid)
+    tracee = inferior.tracee(tid) if inferior is not None else None
+    return tracee.stop if tracee is not None else None
