@@ -21,6 +21,7 @@ from tracedbg.render.lines import line_of
 from tracedbg.tracer.lifecycle import TABLE
 from tracedbg.walk import course, shipped
 from tracedbg.walk.catalogue import CHAPTERS, RULES
+from tracedbg.walk.outline import outline
 from tracedbg.walk.reading import read as _read
 
 read = functools.cache(_read)  # each lesson is asked for several times
@@ -153,7 +154,7 @@ def lessons_page() -> str:
     for title, paths in course.grouped(shipped.lessons()):
         rows.append(f"### {title}\n")
         for path in paths:
-            level = course.level_of(read(path))
+            level = course.level_of(outline(path))
             rows.append(f"- {link_to(path)}" + (f" ({level})" if level != "core" else ""))
         rows.append("")
     parts = [

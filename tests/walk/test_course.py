@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tracedbg.walk import course
 from tracedbg.walk.learning_progress import Mark, Progress, digest_to
-from tracedbg.walk.reading import parse, read
+from tracedbg.walk.outline import Outline, outline
+from tracedbg.walk.reading import read
 from tracedbg.walk.shipped import lessons, name_of
 
 
@@ -19,13 +20,19 @@ def test_every_lesson_belongs_to_a_part() -> None:
 
 def test_a_lesson_is_as_deep_as_its_easiest_rule() -> None:
     def level(*rules: str) -> str:
-        block = "```tracedbg\nthread w1\nexpect w1 opened\n```\n"
-        steps = "".join(f"\n## S{number}\n\n**Rule** `{rule}`: so it is.\n\n{block}" for number, rule in enumerate(rules))
-        return course.level_of(parse(f"# Title\n{steps}", "x.md"))
+        return course.level_of(Outline("x.md", "Title", (), rules))
 
     assert level("wake.order-lifo", "wake.one-winner") == "core"
     assert level("wake.order-lifo", "wake.coarse-filter") == "deep"
     assert level("wake.order-lifo") == "expert"
+
+
+def test_an_outline_says_what_reading_says() -> None:
+    for path in (*FEW, *sorted(Path(__file__).parent.glob("1*.md"))):
+        page, seen = read(path), outline(path)
+        assert seen == Outline(
+            str(path), page.title, tuple(each.slug for each in page.steps), tuple(r for s in page.steps for r in s.rules)
+        )
 
 
 FEW = [path for path in lessons() if path.name[:2] in ("01", "10", "12", "24", "30")]
@@ -44,7 +51,7 @@ def test_the_list_knows_what_was_played_and_what_is_next(tmp_path: Path) -> None
         slug = page.steps[0].slug
         progress.note(page, Mark(slug, digest_to(page, slug), done=path == tour))
     lines = course.listed(progress, 80, FEW)
-    assert any(line.startswith("✓  tour ") for line in lines)
+    assert any(line.startswith("*  tour ") for line in lines)
     assert "(step 2 of" in " ".join(lines)
     # What was begun comes before what was not, and what goes deep comes last.
     assert lines[-1] == f"Next: tracedbg learn {name_of(asleep)}"

@@ -13,9 +13,8 @@ from typing import get_args
 from tracedbg.model.text import visible
 
 from .catalogue import RULES, Level
-from .document import Document
 from .learning_progress import Mark, Progress
-from .reading import read
+from .outline import Outline, outline
 from .shipped import lessons, name_of
 
 PARTS = {
@@ -41,9 +40,9 @@ def part_of(path: Path) -> str:
     return PARTS[path.name[0]]
 
 
-def level_of(document: Document) -> Level:
+def level_of(page: Outline) -> Level:
     """How deep a lesson goes: the level of the easiest rule that it shows, for without that one nobody need read it."""
-    shown = {RULES[rule].level for step in document.steps for rule in step.rules if rule in RULES}
+    shown = {RULES[rule].level for rule in page.rules if rule in RULES}
     return next((level for level in _LEVELS if level in shown), "core")
 
 
@@ -61,7 +60,7 @@ def listed(progress: Progress, columns: int = 100, paths: Sequence[Path] | None 
         columns: of the terminal.
         paths: the lessons, all that ship unless given.
     """
-    pages = {path: read(path) for path in (lessons() if paths is None else paths)}
+    pages = {path: outline(path) for path in (lessons() if paths is None else paths)}
     marks = {path: progress.mark(page) for path, page in pages.items()}
     width = max((len(name_of(path)) for path in pages), default=0)
     lines = ["Each lesson answers a question, on your own kernel:"]
@@ -69,14 +68,14 @@ def listed(progress: Progress, columns: int = 100, paths: Sequence[Path] | None 
         lines += ["", title]
         for path in found:
             page, name = pages[path], name_of(path)
-            done = "✓" if marks[path].done else " "
+            done = "*" if marks[path].done else " "
             how_far = _how_far(page, marks[path])
             text = str(visible(page.title + (f" ({how_far})" if how_far else "")))
             head = f"{done}{_MARKS[level_of(page)]} {name:<{width}}  "
             lines += textwrap.wrap(text, columns - 1, initial_indent=head, subsequent_indent=" " * len(head))
     played = sum(mark.done for mark in marks.values())
     words = [
-        f"✓ played, {played} of {len(pages)}. + goes deeper, ! is for experts: a first course leaves both out.",
+        f"* played, {played} of {len(pages)}. + goes deeper, ! is for experts: a first course leaves both out.",
         "tracedbg learn NAME plays one. Enter goes on, Ctrl-D leaves, and the next time it comes back to where you were.",
     ]
     following = _next(pages, marks)
@@ -85,7 +84,7 @@ def listed(progress: Progress, columns: int = 100, paths: Sequence[Path] | None 
     return [*lines, "", *(line for each in words for line in textwrap.wrap(each, columns - 1))]
 
 
-def _next(pages: dict[Path, Document], marks: dict[Path, Mark]) -> Path | None:
+def _next(pages: dict[Path, Outline], marks: dict[Path, Mark]) -> Path | None:
     """Where to go on: a lesson that was begun, else the first of the first course that was not played, else the first of all."""
     open_ones = [path for path in pages if not marks[path].done]
     begun = [path for path in open_ones if marks[path].step]
@@ -93,8 +92,7 @@ def _next(pages: dict[Path, Document], marks: dict[Path, Mark]) -> Path | None:
     return next(iter([*begun, *core, *open_ones]), None)
 
 
-def _how_far(document: Document, mark: Mark) -> str:
-    slugs = [step.slug for step in document.steps]
-    if mark.done or mark.step not in slugs:
+def _how_far(page: Outline, mark: Mark) -> str:
+    if mark.done or mark.step not in page.slugs:
         return ""
-    return f"step {min(slugs.index(mark.step) + 2, len(slugs))} of {len(slugs)} is next"
+    return f"step {min(page.slugs.index(mark.step) + 2, len(page.slugs))} of {len(page.slugs)} is next"

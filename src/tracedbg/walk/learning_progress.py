@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -50,7 +51,15 @@ def progress_path(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def key_of(document: Document) -> str:
+class Page(Protocol):
+    """A lesson, or its outline."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+
+
+def key_of(document: Page) -> str:
     """A lesson's name in the file: that of one of ours, or the place of a foreign one."""
     path = Path(document.path).resolve()
     return name_of(path) if is_shipped(path) else str(path)
@@ -92,7 +101,7 @@ class Progress:
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):  # not there yet, damaged, or of a later version
             return {}
 
-    def mark(self, document: Document) -> Mark:
+    def mark(self, document: Page) -> Mark:
         """How far this lesson was played."""
         return self._lessons.get(key_of(document), Mark())
 
