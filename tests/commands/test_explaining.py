@@ -23,7 +23,7 @@ class Prompt:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.runner = Runner(session, all_commands())
+        self.runner = Runner(session, all_commands(), lambda: 120)
 
     def __call__(self, line: str, *, ok: bool = True) -> str:
         before = self.session.log.last

@@ -65,14 +65,14 @@ class Pause(msgspec.Struct, frozen=True):
 
     Args:
         held: before what.
-        command: the line that is explained.
+        doing: the op or plan that makes the request, or whose news it is about.
         tracer: the tracer thread's number.
         came: what has come since the last pause, newest last; `more` older ones are left out.
         asleep: who is in a wait call, and in which.
     """
 
     held: Held
-    command: str
+    doing: str
     tracer: int
     came: tuple[str, ...]
     more: int
@@ -89,13 +89,13 @@ class Pause(msgspec.Struct, frozen=True):
 
         tell("just came", came or ["nothing yet"])
         tell("asleep", self.asleep or ["nobody is in a wait call"])
-        give = "" if self.held.numbers == (0, 0, 0, 0) else "on w1 gives it to w1 first; "
+        give = "" if self.held.numbers == (0, 0, 0, 0) else "on w1 tries it on w1, "
         tell(
             f"pause {self.held.number}",
             [
-                f"tracer (tid {self.tracer}) is about to make {self.held.call}",
-                f"to {self.held.purpose}",
-                f"Enter or go: make it; {give}go --end: no more pauses",
+                f"tracer (tid {self.tracer}) will make {self.held.call}",
+                f"for {self.doing}: to {self.held.purpose}",
+                f"go or Enter makes it, {give}go --end pauses no more",
             ],
         )
         return out
@@ -189,13 +189,32 @@ def _told(session: Session, by_step: ByStep, held: Held | None) -> Explained | P
         queue = info_waitqueue(session)
         asleep = tuple(f"{each.name} in {each.call or 'a wait call, not seen asleep yet'}" for each in queue.sleepers)
         more = max(0, len(lines) - _MOST_CAME)
-        return Pause(held, by_step.line, session.tracer.tid, tuple(lines[more:]), more, asleep)
+        doing = _doing(session.log.since(by_step.before)) or by_step.line
+        return Pause(held, doing, session.tracer.tid, tuple(lines[more:]), more, asleep)
     session.by_step = None
     tree = tree_of(session.log.since(by_step.before), by_step.line, LANE)
     if by_step.error is not None:
         _add_tree(by_step.error, tree)
         raise by_step.error
     return Explained(by_step.value, tree)  # type: ignore[arg-type]  # what every handler returns
+
+
+def _doing(records: Sequence[ev.Record]) -> str:
+    """What the tracer was at when it was held: the op, the plan, or the status that it takes in."""
+    name, held = "", False
+    for record in records:
+        event = record.event
+        if isinstance(event, (ev.RequestHeld, ev.RequestFreed)):
+            held = isinstance(event, ev.RequestHeld)  # what is done while it is held is done for somebody else
+        elif held:
+            continue
+        elif isinstance(event, ev.RequestStarted):
+            name = event.text
+        elif isinstance(event, ev.PlanWent):
+            name = event.plan
+        elif isinstance(event, ev.StatusReported):
+            name = f"the news of {event.target}"
+    return name
 
 
 def _paused(session: Session) -> bool:

@@ -137,12 +137,14 @@ class _Builder:
             self._counted(record, event)
         elif isinstance(event, _STOPS):
             # A plan that is over says once more, to the user, where its last stop has led: that is no stop of its own.
-            again = self._inside is not None and self._inside.kind == "work"
+            again = self._loop is None and self._inside is not None and self._inside.kind == "work"
             self._add(self._plain("fact" if again else "stop", record))
         elif isinstance(event, _FACTS):
             self._add(self._plain("fact", record))
         elif isinstance(event, (ev.RequestHeld, ev.RequestFreed)):
             self._held(record, event)
+        if self._inside is not None and self._inside.kind == "work":
+            self._inside.took = record.t - self._inside.began
 
     # --- where ----------------------------------------------------------------------------------------------------------------
     def _add(self, node: Node) -> Node:
@@ -193,7 +195,6 @@ class _Builder:
         node = self._work.get(record.of)
         if node is None or self._root.children[-1] is not node:
             node = self._work[record.of] = self._begun(record, f"{event.plan} goes on")
-        node.took = record.t - node.began
         self._inside, self._waiting = node, None
 
     # --- calls ----------------------------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ class _Builder:
         seen = tuple(self._seen.pop(record.of, ()))
         text = visible(f"{_short(event)} = {result_text(event)}")
         request = str(event.args[0]) if event.name == "ptrace" else event.name
-        rule = rule_of_call(event, record.lane, seen)
+        rule = rule_of_call(event, record.lane, purpose, seen)
         node = Node("call", record.lane, text, purpose, began, took, rule, request, result_text(event), seen, children=[])
         self._told_by = record.seq, self._add(node)
 

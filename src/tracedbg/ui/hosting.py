@@ -190,7 +190,7 @@ class SessionHost:
     def prompt(self) -> str:
         """The prompt; a lesson's question has one of its own, and so has a pause."""
         held = self.session.held
-        if held is not None:
+        if held is not None and not self._threads.running:
             return f"pause {held.number}> "
         return (self._lesson.prompt if self._lesson is not None else "") or "tracedbg> "
 
