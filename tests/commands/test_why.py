@@ -7,6 +7,8 @@ import os
 import pytest
 
 from tests.commands.console import Console, console
+from tracedbg.commands.runner import Runner
+from tracedbg.commands.table import all_commands
 from tracedbg.commands.why import Explained
 from tracedbg.kernel import credentials
 from tracedbg.model.errors import NotNow
@@ -14,7 +16,7 @@ from tracedbg.session.diagnosing import failure_of
 from tracedbg.session.shelf import lessons_on
 from tracedbg.walk.catalogue import RULES
 
-pytestmark = pytest.mark.needs("ptrace")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("ptrace")]
 
 # A line fails where it ends in `=> ERRNO CAUSE`; the others set the scene.  `root:` and `user:` begin lines for one of them only.
 NO_SUCH = """
@@ -379,7 +381,7 @@ def said(it: Console, text: str):
 
 def test_why_of_a_program_and_of_nothing() -> None:
     with console() as it:
-        assert it.said("why") == ["No command has failed yet, and no call."]
+        assert it.said("why") == ["No command has failed yet. No call has either."]
         with pytest.raises(NotNow, match="no program to ask about"):
             it.do("why stopped")
         it.script("""
@@ -389,3 +391,22 @@ def test_why_of_a_program_and_of_nothing() -> None:
         assert asked(it, "why stopped").diagnosis.cause == "ptrace-stop"
         it.do("on tracer ptrace PEEKDATA $tracee 8")
         assert it.do("why").diagnosis.cause == "bad-address"
+
+
+def test_a_command_that_failed_is_explained_by_the_call_inside_it() -> None:
+    with console() as it:
+        runner = Runner(it.session, all_commands())
+        assert not runner.run_line(f"attach {os.getpid()}", "script")
+        assert runner.run_line("why", "script")
+        assert isinstance(runner.answer, Explained)
+        assert runner.answer.head.startswith(f"attach {os.getpid()}: tracer  ptrace(PTRACE_SEIZE, ")
+        assert runner.answer.diagnosis.cause == "own-thread"
+        # No call is behind this one: the error speaks for itself.
+        assert not runner.run_line("nosuchcommand", "script")
+        assert runner.run_line("why", "script")
+        assert next(str(line) for line in runner.answer.lines(80)).startswith("nosuchcommand: Undefined command")
+        # What fails later is the newer failure.
+        it.do("on repl wait4 4194303")
+        assert runner.run_line("why", "script")
+        assert isinstance(runner.answer, Explained)
+        assert runner.answer.diagnosis.cause == "no-such-process"

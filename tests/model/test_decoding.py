@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracedbg.model import decodetables as tables
@@ -50,7 +50,6 @@ def test_a_status_reads_back_and_its_fields_are_its_bits(word: int) -> None:
 
 @given(st.one_of(st.integers(0, 0xFFFFFF), st.integers(0, 0x1FF)))
 @example(0x1FF)
-@settings(max_examples=300)
 def test_any_number_reads_back_by_every_reading(number: int) -> None:
     found = of_number(number)
     for reading in [*found, *(each for kind in KINDS for each in of_number(number, (kind,)))]:

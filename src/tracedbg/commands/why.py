@@ -126,7 +126,7 @@ def why(session: Session) -> Explained | Reason | Said:
             return Reason(line, error.what, error.todo, call)
     found = last_failure(records)
     if found is None:
-        return said("No command has failed yet, and no call.")
+        return said("No command has failed yet. No call has either.")
     return _explained(session, found, records)
 
 
