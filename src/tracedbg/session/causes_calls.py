@@ -108,7 +108,9 @@ def _memory(case: Case) -> Diagnosis | None:
         target, rights = facts.target_of(dict(failure.facts)), facts.rights_of(dict(failure.facts))
         if target is None or rights is None:
             return None
-        found = attach_refusal(target, rights) or unseen_refusal(rights)
+        found = attach_refusal(target, rights)
+        if found is None or found.cause in ("zombie", "traced"):  # asked of an attach only (kernel/ptrace.c, __ptrace_may_access)
+            found = unseen_refusal(rights)
         return Diagnosis(
             found.cause,
             f"reading memory takes the right to attach: {found.what}",

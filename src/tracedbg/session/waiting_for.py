@@ -191,6 +191,10 @@ def _not_waiting(tid: int, who: Callable[[int], str]) -> Diagnosis:
     shown = Evidence("now", f"state {state or 'none'}, wchan {where or '-'}", f"/proc/{tid}")
     if not state:
         return Diagnosis("gone", f"there is no task {tid}", "", "", (shown,))
+    if state in "SD" and procfs.current_syscall(tid) is None:
+        # The kernel shows it to whoever may trace the task (proc_pid_syscall(5)); to others the wait channel reads 0 as well.
+        what = f"{who(tid)} sleeps, and in which call it does is hidden from us: seeing that takes the right to trace it"
+        return Diagnosis("hidden", what, "run tracedbg as root, or as that user", "wait.blocked-view", (shown,))
     inside = f" but in {where}" if where not in ("", "0") else ""
     return Diagnosis(
         "not-waiting",
