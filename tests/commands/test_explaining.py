@@ -12,6 +12,7 @@ from tests.programs import build
 from tracedbg.commands.runner import Runner
 from tracedbg.commands.table import all_commands
 from tracedbg.kernel import procfs
+from tracedbg.lang.complete import complete
 from tracedbg.model.events import CallEntered, CommandFinished
 from tracedbg.session.session import Session
 
@@ -94,6 +95,9 @@ def test_a_counted_loop_is_held_once_and_a_failure_has_its_tree() -> None:
         assert "many requests" in at("go on w1", ok=False)
         answer = at("go --end")
         assert "20 times PTRACE_SINGLESTEP" in answer
+        offered = [choice.text for choice in complete(all_commands(), at.runner.context, "explain --step wai")]
+        assert sorted(offered[:3]) == ["waiter add", "waiter list", "waiter remove"]
+        assert "continue" in [choice.text for choice in complete(all_commands(), at.runner.context, "explain co")]
         assert "explain" in at("explain explain next", ok=False)
         assert "prompt" in at("explain --step fg", ok=False)
         failed = at("explain advance nowhere_to_be_found", ok=False)

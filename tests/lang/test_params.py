@@ -75,7 +75,7 @@ def test_parse_reads_what_show_wrote(name: str, data: st.DataObject) -> None:
 
 def test_every_kind_has_its_property() -> None:
     covered = {id(kind) for kind, _ in VALUES.values()}
-    like = {"ADDRESS", "PATTERN", "PROGRAM"}  # of the class and with the parsing of EXPRESSION and PATH
+    like = {"ADDRESS", "LINE", "PATTERN", "PROGRAM"}  # of the class and with the parsing of EXPRESSION and PATH
     missing = [name for name, kind in vars(params).items() if isinstance(kind, ParamType) and id(kind) not in covered]
     assert set(missing) == like
 

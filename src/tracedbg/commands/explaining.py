@@ -13,7 +13,7 @@ import msgspec
 
 from tracedbg.eventlog.sinks import CallbackSink
 from tracedbg.lab.calls import ptrace_call
-from tracedbg.lang.params import Actor, Count, Rest
+from tracedbg.lang.params import Actor, CommandLine, Count
 from tracedbg.lang.table import CommandTable
 from tracedbg.model import events as ev
 from tracedbg.model.errors import BadArgument, NotNow, TracedbgError
@@ -103,7 +103,7 @@ class Pause(msgspec.Struct, frozen=True):
 
 @table.add("explain")
 def explain(
-    session: Session, line: Annotated[Rest, "the command"], *, step: Annotated[bool, "pause before each request"] = False
+    session: Session, line: Annotated[CommandLine, "what to run"], *, step: Annotated[bool, "pause before each request"] = False
 ) -> Explained | Pause:
     """Run a command and show the tree of requests, waits and stops that it became.
 

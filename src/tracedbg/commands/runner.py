@@ -38,8 +38,8 @@ _SHORT_S = 0.25
 class Context:
     """What the language may ask of a session: names and variables."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, table: CommandTable | None = None) -> None:
+        self._session, self._table = session, table
 
     def __getattr__(self, name: str) -> object:
         """Rows of the table are asked whether they make sense now, and ask the session about its program, waiters, bench ..."""
@@ -51,6 +51,8 @@ class Context:
 
     def names(self, kind: str, prefix: str) -> Iterable[str]:
         """Names worth offering in a completion."""
+        if kind == "command":
+            return [row.name for row in self._table.rows if row.available(self)] if self._table is not None else ()
         return offered(self._session, kind, prefix)
 
 
@@ -65,7 +67,7 @@ class Runner:
 
     def __init__(self, session: Session, table: CommandTable, width: Callable[[], int] = lambda: 80) -> None:
         self._session, self._table, self._width = session, table, width
-        self.context = Context(session)
+        self.context = Context(session, table)
         # Command thread: what Enter repeats, and the last line's answer, None if it had none or failed.
         self._repeat: str | None = None
         self.answer: object = None

@@ -59,6 +59,7 @@ ADDRESS = TailType("ADDRESS", "an address: a number, a symbol, $REGISTER, or an 
 EXPRESSION = TailType("EXPRESSION", "a C expression", "symbol", "register", "variable", tail_word=r"\$?\w*$")
 PATTERN = TailType("[not] LANE WORD... [within Ns]", "a pattern", "lane", "variable")
 REST = TailType("TEXT", "the rest of the line")
+LINE = TailType("COMMAND", "a command with its arguments", "command", tail_word=r"^.*$")
 FORMAT = FormatType("/NFU", "a format such as /8xg")
 LOCATION = LocationType("LOCATION", "FUNCTION, FILE:LINE, LINE or *ADDRESS, with 'if CONDITION' behind it if you like")
 PROGRAM_ARGS = ProgramArgsType("ARG... [< IN] [> OUT]", "a program's arguments")
@@ -93,6 +94,7 @@ Address = Annotated[str, ADDRESS]
 Expression = Annotated[str, EXPRESSION]
 PatternText = Annotated[str, PATTERN]
 Rest = Annotated[str, REST]
+CommandLine = Annotated[str, LINE]
 FormatSpec = Annotated[Format, FORMAT]
 LocationSpec = Annotated[Location, LOCATION]
 ProgramArguments = Annotated[ProgramArgs, PROGRAM_ARGS]

@@ -31,7 +31,7 @@ class Context(Protocol):
         """Return names that are worth offering; all of them will do, `prefix` only helps where there are many.
 
         Args:
-            kind: actor, call, thread, breakpoint, symbol, source, lane, fact; register and variable without ``$``.
+            kind: actor, call, thread, breakpoint, symbol, source, lane, fact, command; register and variable without ``$``.
             prefix: what was typed so far.
         """
         ...
