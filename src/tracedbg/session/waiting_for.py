@@ -58,7 +58,8 @@ class Candidate(NamedTuple):
 
 def wish_of(tid: int) -> Wish | None:
     """What a thread waits for, read in /proc; None if it is not asleep in a wait call, or its call cannot be seen."""
-    sleep = procfs.asleep_in_wait(tid)
+    # A waiter that is woken in vain at this moment is not seen asleep; it is again a moment later.
+    sleep = next((seen for _ in range(3) if (seen := procfs.asleep_in_wait(tid)) is not None), None)
     if sleep is None or len(sleep.args) < 4:
         return None
     if sleep.name == "waitid":
