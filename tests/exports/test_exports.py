@@ -14,14 +14,24 @@ from markdown_it import MarkdownIt
 
 from tests.exports.sample import EVENTS, as_file, recording
 from tests.terminal.harness import Emulator
+from tests.walk.pages import failures, play
 from tracedbg import cli
+from tracedbg.commands.runner import Runner
+from tracedbg.commands.table import all_commands
 from tracedbg.eventlog.recordings import load
 from tracedbg.exports import commandline
 from tracedbg.exports.commandline import FORMS
 from tracedbg.exports.perfetto import perfetto
 from tracedbg.exports.story import Revealed, tell
+from tracedbg.exports.walkthrough import walkthrough
 from tracedbg.model import events as ev
-from tracedbg.model.errors import UserError
+from tracedbg.model.errors import BadArgument, UserError
+from tracedbg.model.events import CommandFinished
+from tracedbg.session.session import Session
+from tracedbg.walk.reading import parse
+
+READ = tuple(name for name in FORMS if name != "walkthrough")
+"""The forms that are for reading: of any recording."""
 
 HOSTILE = "\x1b]0;own\x07\x1b[2J\x9b31m\u202e</script><script>alert(1)</script>\r```\n# x [a](javascript:alert(1)) ![p](http://x/y)"
 
@@ -47,7 +57,7 @@ EVIL = recording(tuple((t, lane if lane in ("repl", "tracer") else HOSTILE, _hos
 
 
 # --- whatever was recorded ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", READ)
 def test_what_is_written_holds_no_foreign_control_character(form):
     text = FORMS[form][0](EVIL)
     kept = text.replace("\n", "")
@@ -169,6 +179,74 @@ def test_a_lesson_is_recorded_and_becomes_every_form(tmp_path, capsys, monkeypat
     assert b"~/true" in data
     assert b"/bin/true" not in data
     capsys.readouterr()
-    for form in FORMS:
+    for form in READ:
         assert cli.main(["export", path, "--to", form]) == 0
         assert "ESRCH" in capsys.readouterr().out
+
+
+# --- a session becomes a lesson -----------------------------------------------------------------------------------------------------
+SESSION = """
+    thread w1 w2
+    launch /bin/true
+    on w1 wait4 -1 __WALL
+    on w1 ptrace PTRACE_CONT $tracee
+    look $tracee state TracerPid
+    on nobody getpid
+    on w1 wait4 $tracee __WALL &
+    expect w1 asleep
+    on w2 wait4 $tracee __WALL &
+    on tracer ptrace PTRACE_CONT $tracee
+    expect <first:w1|w2> wait4 = $tracee exited 0
+    puppet p1
+    on p1 fork kid
+    on p1 kill $kid SIGKILL
+    on p1 wait4 $kid 0
+    file /bin/true
+    starti
+    continue
+    help
+"""
+
+
+@pytest.mark.needs("ptrace")
+@pytest.mark.slow
+def test_what_somebody_did_becomes_a_walkthrough_that_passes(tmp_path):
+    path = str(tmp_path / "session.jsonl")
+    with Session(events=path) as session:
+        runner = Runner(session, all_commands())
+        for line in SESSION.strip().splitlines():
+            assert runner.run_line(line.strip(), "keyboard") == ("nobody" not in line)
+        assert session.log.until(lambda record: record.event == CommandFinished(True), 5, since=0)
+    page = walkthrough(load(path))
+    lines = page.splitlines()
+    assert "expect tracer fork = $tracee" in lines
+    assert "expect w1 ptrace PTRACE_CONT $tracee 0 0 = -1 ESRCH" in lines
+    assert "expect tracee look state t TracerPid $tracer" in lines
+    assert any(line.startswith("# on nobody getpid: there is no thread") for line in lines)
+    assert lines.count("expect w1 asleep") == 1, "what was expected is not expected twice"
+    assert not any("exited 0" in line and line.startswith("expect w") for line in lines)
+    assert "expect p1 wait4 $kid 0 = $kid killed SIGKILL" in lines
+    assert "help" not in lines
+    for _ in range(2):
+        played = play(page)
+        assert [result.outcome for result in played.results] == ["passed"], (failures(played), page)
+
+
+def test_a_line_of_a_recording_does_not_leave_its_block():
+    refused = ev.CommandFinished(False, (), HOSTILE)
+    events = (
+        (0, "repl", ev.LineEntered("thread w1", "keyboard"), 0),
+        (1, "repl", ev.LineEntered("```", "keyboard"), 0),
+        (2, "repl", refused, 2),
+        (3, "repl", ev.LineEntered(HOSTILE, "keyboard"), 0),
+        (4, "repl", refused, 4),
+    )
+    document = parse(walkthrough(recording(events, HOSTILE)), "x.md")
+    assert [step.title for step in document.steps] == ["What happens", "Try it yourself"]
+    assert len(document.steps[0].blocks) == 1
+
+
+def test_a_lesson_has_its_page_already():
+    for events in (EVENTS, EVENTS[:2]):
+        with pytest.raises(BadArgument):
+            walkthrough(recording(events))

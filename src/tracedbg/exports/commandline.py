@@ -35,10 +35,17 @@ def _perfetto(recording: Recording) -> str:
     return perfetto(recording)
 
 
+def _walkthrough(recording: Recording) -> str:
+    from .walkthrough import walkthrough
+
+    return walkthrough(recording)
+
+
 FORMS: dict[str, tuple[Callable[[Recording], str], str]] = {
     "markdown": (_markdown, "a page: text, questions, commands and the log"),
     "cast": (_cast, "an asciicast, version 2: for asciinema and its players, a marker for each section"),
     "cast-v3": (lambda recording: _cast(recording, 3), "the same, version 3"),
+    "walkthrough": (_walkthrough, "of a session of your own: the skeleton of a lesson, with expectations that pass"),
     "perfetto": (_perfetto, "a Chrome trace: a lane for each thread, for https://ui.perfetto.dev"),
 }
 """What there is, and for what."""
@@ -53,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         UserError: the file is no recording, is damaged, or the output cannot be written.
     """
-    forms = "\n".join(f"  {name:<10} {about}" for name, (_, about) in FORMS.items())
+    forms = "\n".join(f"  {name:<11} {about}" for name, (_, about) in FORMS.items())
     parser = argparse.ArgumentParser(
         prog="tracedbg export",
         description="Write a recording as something else; it is read only, nothing in it is run.",

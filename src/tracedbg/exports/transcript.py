@@ -44,10 +44,10 @@ def _section(section: Section, story: Story) -> Iterator[str]:
         if isinstance(item, Command | Answer | Happened):
             lines += _logged(item)
             continue
-        yield from _fenced(lines)
+        yield from fenced(lines)
         lines = []
         yield from _said(item, story)
-    yield from _fenced(lines)
+    yield from fenced(lines)
 
 
 def _logged(item: Command | Answer | Happened) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _said(item: Item, story: Story) -> Iterator[str]:
 def _told(item: Told) -> Iterator[str]:
     if item.kind == "program":
         yield from [f"{code(item.summary)}:", ""]
-        yield from _fenced([str(visible(line)) for line in item.text.expandtabs(4).split("\n")], "c")
+        yield from fenced([str(visible(line)) for line in item.text.expandtabs(4).split("\n")], "c")
     elif item.kind in ("why", "hint", "more", "notes"):
         # Inside HTML only HTML's own escapes keep text from being more.
         yield from [f"<details><summary>{html.escape(visible(item.summary))}</summary>", "", *prose(item.text), "</details>", ""]
@@ -106,7 +106,8 @@ def _revealed(question: Question, story: Story) -> Iterator[str]:
 
 
 # --- text that stays text -----------------------------------------------------------------------------------------------------
-def _fenced(lines: list[str], language: str = "text") -> Iterator[str]:
+def fenced(lines: list[str], language: str = "text") -> Iterator[str]:
+    """A block of code that none of its lines can end, with an empty line behind; nothing for no lines."""
     if lines:
         longest = max((len(run) for line in lines for run in _TICKS.findall(line)), default=0)
         fence = "`" * max(3, longest + 1)
@@ -130,7 +131,7 @@ def prose(text: str) -> list[str]:
     """Foreign Markdown, with an empty line behind; as code if it holds more than text."""
     lines = [str(visible(line)) for line in text.expandtabs(4).split("\n")]
     if not _harmless("\n".join(lines)):
-        return list(_fenced(lines))
+        return list(fenced(lines))
     return [*lines, ""]
 
 
