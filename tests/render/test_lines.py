@@ -122,7 +122,7 @@ def _some(kind) -> st.SearchStrategy:
             fields[field.name] = st.lists(st.one_of(_VALUES[str], _VALUES[int]), min_size=1, max_size=4).map(tuple)
         elif field.name == "counts":
             fields[field.name] = st.dictionaries(_VALUES[str], _VALUES[int], max_size=3)
-        elif field.name == "fields":
+        elif field.name in ("fields", "facts"):
             fields[field.name] = st.lists(st.tuples(_VALUES[str], _VALUES[str]), max_size=3).map(tuple)
         elif field.name in ("lines", "words", "functions"):
             fields[field.name] = st.lists(_VALUES[str], max_size=3).map(tuple)
