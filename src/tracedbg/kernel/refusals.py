@@ -31,7 +31,10 @@ _BY_CALL: Final[dict[tuple[str, int], tuple[str, str]]] = {
         "only a tracee attached with PTRACE_SEIZE can be interrupted",
         "send SIGSTOP with tgkill instead",
     ),
-    ("PTRACE_LISTEN", _e.EIO): ("only a tracee attached with PTRACE_SEIZE that stands in a group-stop or a PTRACE_EVENT_STOP can listen", ""),
+    ("PTRACE_LISTEN", _e.EIO): (
+        "only a tracee attached with PTRACE_SEIZE that stands in a group-stop or a PTRACE_EVENT_STOP can listen",
+        "",
+    ),
     ("PTRACE_GETSIGINFO", _e.EINVAL): ("the tracee is in a group-stop, which has no signal information", ""),
     ("PTRACE_SETOPTIONS", _e.EINVAL): ("an option bit is unknown to this kernel", ""),
     ("PTRACE_SETREGS", _e.EIO): ("a register was given a value that the processor does not allow there", ""),
