@@ -111,6 +111,7 @@ class Screen:
         self.pid = os.posix_spawn(argv[0], list(argv), environ, file_actions=actions, setsid=True)
         self._pidfd = os.pidfd_open(self.pid)
         self._slave = slave  # kept until the program has gone, so that its last bytes can be read
+        self._enough = os.eventfd(0, os.EFD_CLOEXEC)  # readable when the reader is to end
         self._reader = threading.Thread(target=self._read, name="terminal reader", daemon=True)
         self._reader.start()
 
@@ -124,7 +125,7 @@ class Screen:
     def _read(self) -> None:
         portion = 65536 if self._rate is None else max(256, self._rate // 100)
         while not self._stop.is_set():
-            ready, _, _ = select.select([self.master, self._pidfd], [], [])
+            ready, _, _ = select.select([self.master, self._pidfd, self._enough], [], [])
             if self.master in ready:
                 try:
                     data = os.read(self.master, portion)
@@ -260,10 +261,13 @@ class Screen:
     def hang_up(self) -> None:
         """Close the terminal's window."""
         self._stop.set()
+        # While the reader sleeps in select it holds the master, and what is held is not closed: the terminal would stay.
+        os.eventfd_write(self._enough, 1)
+        self._reader.join()
         os.close(self._slave)
         self._slave = -1
         null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, self.master)  # closes the master atomically; the reader sees the end of /dev/null
+        os.dup2(null, self.master)  # the number stays ours until the end
         os.close(null)
 
     def wait(self, deadline: float = 10.0) -> int:
@@ -284,7 +288,7 @@ class Screen:
             self.status = -signal.SIGKILL
         self._stop.set()
         self._reader.join(5)
-        for descriptor in (self._slave, self.master, self._pidfd):
+        for descriptor in (self._slave, self.master, self._pidfd, self._enough):
             if descriptor >= 0:
                 os.close(descriptor)
 

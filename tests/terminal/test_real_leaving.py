@@ -74,7 +74,7 @@ def test_an_attached_program_goes_on(tmp_path: Path) -> None:
     with subprocess.Popen([build("loop")], stdout=subprocess.DEVNULL) as program:
         try:
             with tracedbg(tmp_path) as screen:
-                screen.say(f"attach {program.pid}", "tick")
+                screen.say(f"attach {program.pid}", "Program interrupted.")
                 screen.say("continue", "running continue")
                 screen.type("\x03")  # it has no terminal of ours: through ptrace
                 screen.until(lambda: "Program interrupted." in screen.after("continue"))
