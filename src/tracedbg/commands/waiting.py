@@ -170,7 +170,7 @@ class WaitQueue(msgspec.Struct, frozen=True):
             return [visible(f"{each.name} (tid {each.tid}): called it{since}, not seen asleep [the thread's own word]")]
         out = [
             visible(f"{each.name} (tid {each.tid}): asleep in {each.call}{since}"),
-            visible(f"    call and arguments [{base}/syscall], {each.wchan} [{base}/wchan], state S [{base}/stat]"),
+            visible(f"    call and arguments [{base}/syscall], {each.wchan} [{base}/wchan], state S [{base}/status]"),
         ]
         if each.woken >= 0:
             text = {0: "not woken since", 1: "woken once, in vain"}.get(each.woken, f"woken {each.woken} times, each time in vain")

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 
 from tracedbg.model.text import Shown, visible
-from tracedbg.render.markdown import Pieces, markdown_lines
-from tracedbg.render.styles import lane_style, paint
+from tracedbg.render.markdown import markdown_lines
+from tracedbg.render.styles import StyledLine, lane_style, paint
 
 from .story import Answer, Command, Happened, Item, LeftOut, Question, Revealed, Section, Story, Told
 
@@ -59,20 +59,20 @@ def _when(item: Item) -> int:
     return item.record.t if isinstance(item, Happened) else item.t
 
 
-def _text(lines: list[Pieces], columns: int) -> str:
+def _text(lines: list[StyledLine], columns: int) -> str:
     return "".join(paint(line, colour=True, columns=columns) + "\r\n" for line in lines)
 
 
-def _one(style: str, text: str) -> Pieces:
+def _one(style: str, text: str) -> StyledLine:
     return ((style, visible(text)),)
 
 
-def _heading(section: Section) -> list[Pieces]:
+def _heading(section: Section) -> list[StyledLine]:
     number = f"{section.number}. " if section.number else ""
     return [(), _one("heading", f"-- {number}{section.heading} --"), ()]
 
 
-def _answer(item: Command) -> Iterator[Pieces]:
+def _answer(item: Command) -> Iterator[StyledLine]:
     if item.asserts and not item.error:
         # Its answer repeats the line that met it, which stands above.
         yield (("good", Shown("ok ")), ("hint", visible(item.text)))
@@ -83,7 +83,7 @@ def _answer(item: Command) -> Iterator[Pieces]:
         yield _one("error", item.error)
 
 
-def _drawn(item: Item, story: Story, columns: int) -> Iterator[Pieces]:
+def _drawn(item: Item, story: Story, columns: int) -> Iterator[StyledLine]:
     if isinstance(item, Told):
         if item.kind == "program":
             yield from ((("plain", Shown("    ")), ("code", visible(line))) for line in item.text.expandtabs(4).split("\n"))
@@ -117,7 +117,7 @@ def _drawn(item: Item, story: Story, columns: int) -> Iterator[Pieces]:
         yield _one("warn", f"not run here: it needs {item.need} ({item.reason})")
 
 
-def _revealed(question: Question, story: Story) -> Iterator[Pieces]:
+def _revealed(question: Question, story: Story) -> Iterator[StyledLine]:
     lane, text = story.deciding.get(question.by, ("", ""))
     yield ()
     if lane:

@@ -27,7 +27,6 @@ from tracedbg.render.lines import line_of
 
 _PROCESS = 1
 _LESSON = 0
-_LOOSE = (CallEntered, CallReturned, RequestStarted, RequestDone)
 
 
 def perfetto(recording: Recording) -> str:

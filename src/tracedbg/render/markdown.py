@@ -19,8 +19,7 @@ from rich.theme import Theme
 
 from tracedbg.model.text import Shown, visible
 
-Pieces = tuple[tuple[str, Shown], ...]
-"""A line: pieces of (style name, text)."""
+from .styles import StyledLine
 
 MEASURE = 88
 """Columns of prose: longer lines are hard to read, however wide the window."""
@@ -86,7 +85,7 @@ def _tamed(tokens: Iterable[Token], *, ticks: bool) -> Iterator[Token]:
         yield token
 
 
-def markdown_lines(text: str, columns: int, *, colour: bool, indent: int = 2) -> list[Pieces]:
+def markdown_lines(text: str, columns: int, *, colour: bool, indent: int = 2) -> list[StyledLine]:
     """Lay out Markdown.
 
     Args:
@@ -101,7 +100,7 @@ def markdown_lines(text: str, columns: int, *, colour: bool, indent: int = 2) ->
         file=io.StringIO(), width=width, theme=_THEME, color_system=None, emoji=False, markup=False, highlight=False, _environ={}
     )
     margin = Shown(" " * indent)
-    lines: list[Pieces] = []
+    lines: list[StyledLine] = []
     for segments in console.render_lines(_Page(source, ticks=not colour), console.options.update(height=None), pad=False):
         pieces = [(str((each.style.meta if each.style else {}).get("name", "plain")), visible(each.text)) for each in segments]
         while pieces and not pieces[-1][1].strip():
@@ -112,7 +111,7 @@ def markdown_lines(text: str, columns: int, *, colour: bool, indent: int = 2) ->
     return _trimmed(lines)
 
 
-def _trimmed(lines: list[Pieces]) -> list[Pieces]:
+def _trimmed(lines: list[StyledLine]) -> list[StyledLine]:
     """Without empty lines at both ends."""
     while lines and not lines[0]:
         lines.pop(0)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tracedbg.model.text import Shown, visible
-from tracedbg.render.markdown import MEASURE, Pieces, markdown_lines
+from tracedbg.render.markdown import MEASURE, markdown_lines
+from tracedbg.render.styles import StyledLine
 
 from .document import Block, Choice, Details, Document, Prediction, Prose, Rules, Step, TraceeSource
 from .moments import Answered, Asking, BlockReady, BlockSkipped, Explaining, Failure, Moment, Seen, StepBegins
@@ -18,13 +19,13 @@ from .shipped import is_shipped, name_of
 _MARGIN = Shown("  ")
 
 
-def line(*pieces: tuple[str, str]) -> Pieces:
+def line(*pieces: tuple[str, str]) -> StyledLine:
     """A line with the margin of prose."""
     return (("plain", _MARGIN), *((style, visible(text)) for style, text in pieces))
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------------
-def heading(document: Document, moment: StepBegins, columns: int) -> list[Pieces]:
+def heading(document: Document, moment: StepBegins, columns: int) -> list[StyledLine]:
     """The title of the page or of a step, with a rule as long as prose is wide."""
     if moment.step is None:
         title, style = document.title, "heading"
@@ -37,7 +38,7 @@ def heading(document: Document, moment: StepBegins, columns: int) -> list[Pieces
     return [(), tuple(pieces[: 2 if rest < 1 else 3]), ()]
 
 
-def reading(part: Prose | Rules | TraceeSource, columns: int, *, colour: bool) -> list[Pieces]:
+def reading(part: Prose | Rules | TraceeSource, columns: int, *, colour: bool) -> list[StyledLine]:
     """Prose, a rule, or the source of a program."""
     if isinstance(part, TraceeSource):
         flags = "".join(f" {flag}" for flag in part.cflags)
@@ -50,7 +51,7 @@ def reading(part: Prose | Rules | TraceeSource, columns: int, *, colour: bool) -
     return [*markdown_lines(part.text, columns, colour=colour), ()]
 
 
-def question(prediction: Prediction, order: Sequence[int], columns: int, *, colour: bool) -> list[Pieces]:
+def question(prediction: Prediction, order: Sequence[int], columns: int, *, colour: bool) -> list[StyledLine]:
     """A prediction with its choices, numbered in the order in which they are shown."""
     choices = [prediction.choices[number] for number in order]
     asked = prediction.question[:1].upper() + prediction.question[1:]
@@ -67,20 +68,20 @@ def _choice(choice: Choice) -> str:
     return f"{ticks}{choice.pattern}{ticks}" + (f" - {reason}" if reason else "")
 
 
-def preview(block: Block) -> list[Pieces]:
+def preview(block: Block) -> list[StyledLine]:
     """The commands of a block; what it expects would give an answer away."""
     commands = [each.text.strip() for each in block.lines if not each.asserts]
     return [*(line(("hint", " > "), ("code", each)) for each in commands), ()]
 
 
 # --- what happened ------------------------------------------------------------------------------------------------------------
-def met(seen: Seen) -> Pieces:
+def met(seen: Seen) -> StyledLine:
     """An expectation that was met, and what it captured."""
     captured = "".join(f"  ${name} = {value}" for name, value in seen.captured)
     return (("good", Shown("ok ")), ("hint", visible(seen.asked)), ("note", visible(captured)))
 
 
-def answered(moment: Answered, guess: Choice | None, columns: int, *, colour: bool) -> list[Pieces]:
+def answered(moment: Answered, guess: Choice | None, columns: int, *, colour: bool) -> list[StyledLine]:
     """What the kernel did, and whether it was predicted."""
     judged = moment.judged
     out = [(), line(("strong", "What happened:")), line(("plain", f"  {judged.lane}  {judged.text}")), ()]
@@ -96,31 +97,31 @@ def answered(moment: Answered, guess: Choice | None, columns: int, *, colour: bo
     return [*out, *markdown_lines(words, columns, colour=colour)]
 
 
-def explanation(details: Details, columns: int, *, colour: bool) -> list[Pieces]:
+def explanation(details: Details, columns: int, *, colour: bool) -> list[StyledLine]:
     """The text behind ``Why?``."""
     return [(), line(("heading", details.summary)), (), *markdown_lines(details.text, columns, colour=colour), ()]
 
 
-def offer_more(details: Details) -> list[Pieces]:
+def offer_more(details: Details) -> list[StyledLine]:
     """There is more text for those who want it."""
     return [line(("hint", f"more tells: {details.summary}")), ()]
 
 
-def skipped(moment: BlockSkipped) -> list[Pieces]:
+def skipped(moment: BlockSkipped) -> list[StyledLine]:
     """A block that is not run here."""
     lack = moment.lack
     remedy = f"; {lack.remedy}" if lack.remedy else ""
     return [line(("warn", f"This part is skipped, it needs {lack.need}: {lack.reason}{remedy}"))]
 
 
-def failure(document: Document, step: Step | None, failed: Failure, *, replayed: bool) -> list[Pieces]:
+def failure(document: Document, step: Step | None, failed: Failure, *, replayed: bool) -> list[StyledLine]:
     """A line that went another way than the page says."""
     place = f"{document.path}:{failed.line}: {failed.asked}"
     before = f"While the step '{step.title}' was replayed: " if replayed and step is not None else ""
     return [(("error", visible(before + place)),), *((("plain", visible(each)),) for each in failed.told)]
 
 
-def cannot_go_on(document: Document, step: Step | None) -> list[Pieces]:
+def cannot_go_on(document: Document, step: Step | None) -> list[StyledLine]:
     """The lesson ends before its end."""
     name = called(document)
     again = f"tracedbg learn {name} --step {step.slug}" if step is not None else f"tracedbg learn {name}"
@@ -132,13 +133,13 @@ def cannot_go_on(document: Document, step: Step | None) -> list[Pieces]:
     ]
 
 
-def the_end(document: Document, coda: str, columns: int, *, colour: bool) -> list[Pieces]:
+def the_end(document: Document, coda: str, columns: int, *, colour: bool) -> list[StyledLine]:
     """The last words."""
     end = f"**That was:** {document.title}"
     return [*markdown_lines("\n\n".join(filter(None, [end, coda])), columns, colour=colour), ()]
 
 
-def replaying(document: Document, first: int) -> list[Pieces]:
+def replaying(document: Document, first: int) -> list[StyledLine]:
     """Said before finished steps are played again."""
     done = document.steps[: first - 1]
     count = "Step 1 is" if len(done) == 1 else f"Steps 1 to {len(done)} are"
@@ -157,7 +158,7 @@ def enter(held: Moment | None, choices: int) -> str:
     return "Enter goes on"
 
 
-def how(held: Moment, document: Document, choices: int, *, hint: bool) -> Pieces:
+def how(held: Moment, document: Document, choices: int, *, hint: bool) -> StyledLine:
     """The line above the prompt at a pause."""
     also = "  hint helps." if hint else ""
     if isinstance(held, Asking):
