@@ -50,6 +50,7 @@ EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
         (ev.PredictionAnswered(0), "repl", 70),
         (ev.PredictionRevealed(41, 0, 0), "repl", 70),
         (ev.BlockLeftOut("tracefs", "not mounted"), "repl", 70),
+        (ev.StateKept(4242, "main () at fact.c:9", "fact.c", 9, (), (("rip", "0x401136"),), ("#0  main () at fact.c:9",)), "tracee", 4242),
         (ev.RequestQueued("tracer", "cont"), "repl", 70),
         (ev.RequestStarted("cont"), "tracer", 77),
         (ev.RequestDone("cont", True), "tracer", 77),

@@ -122,9 +122,11 @@ def _some(kind) -> st.SearchStrategy:
             fields[field.name] = st.lists(st.one_of(_VALUES[str], _VALUES[int]), min_size=1, max_size=4).map(tuple)
         elif field.name == "counts":
             fields[field.name] = st.dictionaries(_VALUES[str], _VALUES[int], max_size=3)
-        elif field.name in ("fields", "facts"):
+        elif field.name in ("fields", "facts", "registers", "queue"):
             fields[field.name] = st.lists(st.tuples(_VALUES[str], _VALUES[str]), max_size=3).map(tuple)
-        elif field.name in ("lines", "words", "functions"):
+        elif field.name == "source":
+            fields[field.name] = st.lists(st.tuples(_VALUES[int], _VALUES[str]), max_size=3).map(tuple)
+        elif field.name in ("lines", "words", "functions", "frames", "threads"):
             fields[field.name] = st.lists(_VALUES[str], max_size=3).map(tuple)
         elif field.name == "choices":
             fields[field.name] = st.lists(st.builds(ev.ChoiceOffered, _VALUES[str], _VALUES[str]), max_size=3).map(tuple)

@@ -12,6 +12,7 @@ import msgspec
 
 from .eventbase import Base64, Detail, Event, pack, unpack
 from .ids import Role, Source
+from .kernelevents import KernelLost, KernelSignal, KernelStack, KernelTold, KernelWoke
 from .lessonevents import (
     BlockLeftOut,
     ChoiceOffered,
@@ -22,11 +23,13 @@ from .lessonevents import (
     TextTold,
 )
 from .planevents import PlanWaits, PlanWent, RequestFreed, RequestHeld
+from .stateevents import StateKept
 
 # Made next door, known here; the rest by its names.
 __all__ = [
-    "Base64", "BlockLeftOut", "ChoiceOffered", "Detail", "Event", "PlanWaits", "PlanWent", "PredictionAnswered", "PredictionAsked",
-    "PredictionRevealed", "RequestFreed", "RequestHeld", "StepReached", "TextTold", "pack", "unpack",
+    "Base64", "BlockLeftOut", "ChoiceOffered", "Detail", "Event", "KernelLost", "KernelSignal", "KernelStack", "KernelTold", "KernelWoke",
+    "PlanWaits", "PlanWent", "PredictionAnswered", "PredictionAsked", "PredictionRevealed", "RequestFreed", "RequestHeld", "StateKept",
+    "StepReached", "TextTold", "pack", "unpack",
 ]  # fmt: skip
 
 
@@ -314,52 +317,6 @@ class SiteChanged(Event, frozen=True, tag="site"):
     action: str
     address: int
     detail: ClassVar[Detail] = Detail.CALLS
-
-
-# --- the kernel's own trace -----------------------------------------------------------------------------------------------------
-class KernelWoke(Event, frozen=True, tag="kernel.woke"):
-    """A task was woken (sched_waking), and the task in whose context that was done; `Record.tid` is that one."""
-
-    who: str
-    by: str
-    cpu: int
-    detail: ClassVar[Detail] = Detail.CALLS
-
-
-class KernelStack(Event, frozen=True, tag="kernel.stack"):
-    """The functions of the kernel that led to the wake-up of `Record.of`, outermost first."""
-
-    functions: tuple[str, ...]
-    detail: ClassVar[Detail] = Detail.CALLS
-
-
-class KernelSignal(Event, frozen=True, tag="kernel.signal"):
-    """A signal was generated for a task or its whole process, and what became of it at that moment (signal_generate)."""
-
-    signal: int
-    to: int
-    result: str
-    by: str
-    code: str
-    process: bool
-    name: str = ""
-    detail: ClassVar[Detail] = Detail.CALLS
-
-
-class KernelTold(Event, frozen=True, tag="kernel.told"):
-    """Any other tracepoint: its name, the task it is about, and its facts in words."""
-
-    point: str
-    verb: str
-    words: tuple[str, ...]
-    detail: ClassVar[Detail] = Detail.CALLS
-
-
-class KernelLost(Event, frozen=True, tag="kernel.lost"):
-    """The ring buffer of a processor was overrun before it was read; `count` is 0 where the kernel does not tell."""
-
-    cpu: int
-    count: int
 
 
 class UnknownEvent(msgspec.Struct, frozen=True):

@@ -374,3 +374,8 @@ def _revealed(event: ev.PredictionRevealed) -> Shown:
 @_kind(ev.BlockLeftOut)
 def _left_out(event: ev.BlockLeftOut) -> Shown:
     return visible(f"skipped, needs {event.need}: {event.reason}")
+
+
+@_kind(ev.StateKept)
+def _kept(event: ev.StateKept) -> Shown:
+    return visible(f"kept the state at {event.where or '?'}: {len(event.registers)} registers, {len(event.frames)} frames")
