@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracedbg.eventlog.codec import encode, header
 from tracedbg.eventlog.recordings import Recording
-from tracedbg.exports.commandline import FORMS
+from tracedbg.exports.forms import FORMS, LESSONS_HAVE_IT, Kind, text_of
 from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 
@@ -58,5 +58,6 @@ def as_file(one: Recording) -> bytes:
 
 
 def goldens() -> dict[str, str]:
-    """Every form of it that is for reading, by the name of its file; a lesson's walkthrough is its page."""
-    return {f"{name}.txt": make(recording()) for name, (make, _) in FORMS.items() if name != "walkthrough"}
+    """Every form of it that is text, by the name of its file; a lesson's walkthrough is its page."""
+    forms = (name for name, form in FORMS.items() if form.kind is not Kind.BYTES and name not in LESSONS_HAVE_IT)
+    return {f"{name}.txt": text_of(name, recording()) for name in forms}

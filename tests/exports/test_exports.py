@@ -20,8 +20,9 @@ from tracedbg.commands.runner import Runner
 from tracedbg.commands.table import all_commands
 from tracedbg.eventlog.recordings import load
 from tracedbg.exports import commandline
-from tracedbg.exports.commandline import FORMS
+from tracedbg.exports.forms import FORMS, LESSONS_HAVE_IT, Form, Kind, text_of
 from tracedbg.exports.perfetto import perfetto
+from tracedbg.exports.saving import save
 from tracedbg.exports.story import Revealed, tell
 from tracedbg.exports.walkthrough import walkthrough
 from tracedbg.model import events as ev
@@ -30,7 +31,7 @@ from tracedbg.model.events import CommandFinished
 from tracedbg.session.session import Session
 from tracedbg.walk.reading import parse
 
-READ = tuple(name for name in FORMS if name != "walkthrough")
+READ = tuple(name for name, form in FORMS.items() if form.kind is not Kind.BYTES and name not in LESSONS_HAVE_IT)
 """The forms that are for reading: of any recording."""
 
 HOSTILE = "\x1b]0;own\x07\x1b[2J\x9b31m\u202e</script><script>alert(1)</script>\r```\n# x [a](javascript:alert(1)) ![p](http://x/y)"
@@ -59,7 +60,7 @@ EVIL = recording(tuple((t, lane if lane in ("repl", "tracer") else HOSTILE, _hos
 # --- whatever was recorded ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", READ)
 def test_what_is_written_holds_no_foreign_control_character(form):
-    text = FORMS[form][0](EVIL)
+    text = text_of(form, EVIL)
     kept = text.replace("\n", "")
     if form.startswith("cast"):
         # A cast holds escapes as JSON writes them: those of our own table of colours, and nothing else.
@@ -70,7 +71,7 @@ def test_what_is_written_holds_no_foreign_control_character(form):
 
 
 def test_a_page_of_a_hostile_recording_is_only_text():
-    page = MarkdownIt("commonmark").parse(FORMS["markdown"][0](EVIL))
+    page = MarkdownIt("commonmark").parse(text_of("markdown", EVIL))
     inline = [child for token in page for child in token.children or []]
     assert not [token for token in inline if token.type in ("image", "html_inline", "link_open")]
     html = [token.content for token in page if token.type == "html_block"]
@@ -84,7 +85,7 @@ def test_a_cast_leaves_the_terminal_as_it_was():
 
     screen = Emulator(100, 30)
     stream = pyte.ByteStream(screen)
-    for line in FORMS["cast"][0](EVIL).splitlines()[1:]:
+    for line in text_of("cast", EVIL).splitlines()[1:]:
         _, kind, data = json.loads(line)
         if kind == "o":
             stream.feed(data.encode())
@@ -95,8 +96,8 @@ def test_a_cast_leaves_the_terminal_as_it_was():
 
 # --- forms ----------------------------------------------------------------------------------------------------------------------
 def test_both_versions_of_a_cast_tell_the_same_at_the_same_time():
-    two = [json.loads(line) for line in FORMS["cast"][0](recording()).splitlines()]
-    three = [json.loads(line) for line in FORMS["cast-v3"][0](recording()).splitlines()]
+    two = [json.loads(line) for line in text_of("cast", recording()).splitlines()]
+    three = [json.loads(line) for line in text_of("cast-v3", recording()).splitlines()]
     assert (two[0]["version"], three[0]["version"]) == (2, 3)
     assert [event[1:] for event in two[1:]] == [event[1:] for event in three[1:]]
     at = 0.0
@@ -109,7 +110,7 @@ def test_both_versions_of_a_cast_tell_the_same_at_the_same_time():
 @pytest.mark.slow
 def test_a_cast_is_played_by_asciinema(tmp_path):
     path = tmp_path / "one.cast"
-    path.write_text(FORMS["cast"][0](recording()), encoding="utf-8")
+    path.write_text(text_of("cast", recording()), encoding="utf-8")
     main, slave = os.openpty()  # its `cat` wants a terminal
     try:
         done = subprocess.run(
@@ -147,7 +148,7 @@ def test_the_command_reads_a_file_and_writes_one(tmp_path, capsys):
     path, out = tmp_path / "one.jsonl", tmp_path / "one.md"
     path.write_bytes(as_file(recording()))
     assert commandline.main([str(path), "--to", "markdown", "-o", str(out)]) == 0
-    assert out.read_text(encoding="utf-8") == FORMS["markdown"][0](recording())
+    assert out.read_text(encoding="utf-8") == text_of("markdown", recording())
     assert out.stat().st_mode & 0o777 == 0o600
     path.write_bytes(as_file(recording())[:-4])
     assert commandline.main([str(path), "--to", "markdown"]) == 0
@@ -156,6 +157,87 @@ def test_the_command_reads_a_file_and_writes_one(tmp_path, capsys):
     assert captured.out.startswith("# One stop\n\n*line 26 broke off")
     with pytest.raises(UserError):
         commandline.main([str(path), "--to", "cast", "-o", str(tmp_path / "no" / "where")])
+
+
+@pytest.fixture
+def file(tmp_path):
+    """The sample as a file; its path."""
+    path = tmp_path / "one.jsonl"
+    path.write_bytes(as_file(recording()))
+    return str(path)
+
+
+def test_the_ending_of_the_output_chooses_the_form(file, tmp_path):
+    assert commandline.main([file, "-o", str(tmp_path / "one.cast"), "--columns", "60"]) == 0
+    assert json.loads((tmp_path / "one.cast").read_text().splitlines()[0])["width"] == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--to", "\x1bm"], "there is no form .x1bm; the forms are markdown, cast"),
+        ([], "which form is wanted"),
+        (["-o", "one.xyz"], "which form is wanted"),
+        (["--to", "markdown", "--columns", "80"], "form markdown has no --columns; those that have it: cast, cast-v3"),
+        (["--to", "cast", "--columns", "5"], "--columns 5 is not between 20 and 500"),
+        (["--to", "parts"], "makes several files"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_work(file, parts, words, told):
+    with pytest.raises(BadArgument, match=told):
+        commandline.main([file, *words])
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Forms of kinds that stand for themselves."""
+    names = {"a.txt": "one", "b.bin": b"\xff"}
+
+    def make(_recording, options):
+        return {name: text for name, text in names.items() if options.section in ("", name)}
+
+    monkeypatch.setitem(FORMS, "parts", Form(make, "", ".parts", Kind.FILES, ("section",)))
+    monkeypatch.setitem(FORMS, "picture", Form(lambda _recording, _options: b"\xff", "", ".pic", Kind.BYTES))
+    return names
+
+
+def test_several_files_go_into_a_directory_and_one_where_it_is_asked_for(file, tmp_path, capsysbinary, parts):
+    folder = tmp_path / "out"
+    assert commandline.main([file, "--to", "parts", "-o", str(folder)]) == 0
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"a.txt": b"one", "b.bin": b"\xff"}
+    assert commandline.main([file, "--to", "parts", "--section", "a.txt", "-o", str(tmp_path / "a")]) == 0
+    assert (tmp_path / "a").read_text() == "one"
+    assert commandline.main([file, "--to", "parts", "--section", "b.bin"]) == 0
+    assert commandline.main([file, "--to", "picture"]) == 0
+    assert capsysbinary.readouterr().out == b"\xff\xff"
+    parts["../evil"] = ""
+    with pytest.raises(BadArgument, match="is no name for a file"):
+        commandline.main([file, "--to", "parts", "-o", str(folder)])
+
+
+def test_bytes_do_not_go_to_a_terminal_and_nothing_onto_the_recording(file, parts, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with pytest.raises(BadArgument, match="a terminal cannot show it; name a file with -o"):
+        commandline.main([file, "--to", "picture"])
+    with pytest.raises(BadArgument, match="is the recording itself"):
+        commandline.main([file, "--to", "markdown", "-o", file])
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = tmp_path / "there"
+    path.write_text("before")
+    path.chmod(0o640)
+
+    def breaks_off():
+        yield b"half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save(str(path), breaks_off())
+    assert (path.read_text(), os.listdir(tmp_path)) == ("before", ["there"])
+    (tmp_path / "link").symlink_to(path)
+    save(str(tmp_path / "link"), [b"after"])
+    assert (path.read_text(), path.stat().st_mode & 0o777, (tmp_path / "link").is_symlink()) == ("after", 0o640, True)
 
 
 # --- a lesson kept ----------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import msgspec
@@ -61,11 +61,12 @@ class Recording(msgspec.Struct, frozen=True):
         return value if isinstance(value, str) else ""
 
 
-def load(path: str) -> Recording:
+def load(path: str, progress: Callable[[int, int], None] | None = None) -> Recording:
     """Read a whole recording.
 
     Args:
         path: of the file.
+        progress: told now and then how many bytes of how many are read.
 
     Returns:
         Its records, sorted by (t, seq).
@@ -77,6 +78,7 @@ def load(path: str) -> Recording:
         Damaged: a line in the middle is no event.
     """
     with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
         lines = _lines(file, path)
         number, first, _ = next(lines, (1, b"", True))
         header = read_header(first)
@@ -86,6 +88,8 @@ def load(path: str) -> Recording:
                 note = f"line {number} broke off in the middle and is left out"
                 break
             records.append(_record(line, path, number))
+            if progress is not None and not number % 1024:
+                progress(file.tell(), size)
             if len(records) > MOST_RECORDS:
                 raise Damaged(path, number, f"more than {MOST_RECORDS:,} events")
     if not note and not (records and isinstance(records[-1].event, SessionEnded)):

@@ -1,6 +1,6 @@
 """`tracedbg export`: a recording as something else.
 
-Main thread of a process that traces nothing; no exporter needs ptrace, drgn or a terminal.
+Main thread of a process that traces nothing; no exporter needs ptrace, drgn or a terminal.  The forms are rows of `forms.FORMS`.
 """
 
 from __future__ import annotations
@@ -8,47 +8,41 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.model.errors import BadArgument
 from tracedbg.model.text import visible
+from tracedbg.render.progress import Progress
+
+from .forms import FORMS, OPTIONS, Form, Kind, Made, Options
+from .saving import as_bytes, save, save_all
+
+_MANY = 20_000
+"""Events that take a form longer than somebody likes to wait without a word."""
 
 
-def _markdown(recording: Recording) -> str:
-    from .story import tell
-    from .transcript import transcript
-
-    return transcript(tell(recording))
-
-
-def _cast(recording: Recording, version: int = 2) -> str:
-    from .cast import cast
-    from .story import tell
-
-    return cast(tell(recording), version)
-
-
-def _perfetto(recording: Recording) -> str:
-    from .perfetto import perfetto
-
-    return perfetto(recording)
-
-
-def _walkthrough(recording: Recording) -> str:
-    from .walkthrough import walkthrough
-
-    return walkthrough(recording)
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, FORMS))
+    forms = "\n".join(f"  {name:<{width}}  {form.about}" + _taken(form) for name, form in FORMS.items())
+    parser = argparse.ArgumentParser(
+        prog="tracedbg export",
+        description="Write a recording as something else; it is read only, nothing in it is run.",
+        epilog=f"forms:\n{forms}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="a recording: what --events and tracedbg record write")
+    parser.add_argument("--to", default="", metavar="FORM", help="which form; without it the ending of OUT decides")
+    parser.add_argument(
+        "-o", "--output", default="", metavar="OUT", help="where to: a file, which is replaced, or a directory; else standard output"
+    )
+    for name, option in OPTIONS.items():
+        parser.add_argument(f"--{name}", default=None, metavar=option.metavar, type=int if option.most else str, help=option.about)
+    return parser
 
 
-FORMS: dict[str, tuple[Callable[[Recording], str], str]] = {
-    "markdown": (_markdown, "a page: text, questions, commands and the log"),
-    "cast": (_cast, "an asciicast, version 2: for asciinema and its players, a marker for each section"),
-    "cast-v3": (lambda recording: _cast(recording, 3), "the same, version 3"),
-    "walkthrough": (_walkthrough, "of a session of your own: the skeleton of a lesson, with expectations that pass"),
-    "perfetto": (_perfetto, "a Chrome trace: a lane for each thread, for https://ui.perfetto.dev"),
-}
-"""What there is, and for what."""
+def _taken(form: Form) -> str:
+    return f" ({', '.join(f'--{name}' for name in form.takes)})" if form.takes else ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,33 +54,79 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         UserError: the file is no recording, is damaged, or the output cannot be written.
     """
-    forms = "\n".join(f"  {name:<11} {about}" for name, (_, about) in FORMS.items())
-    parser = argparse.ArgumentParser(
-        prog="tracedbg export",
-        description="Write a recording as something else; it is read only, nothing in it is run.",
-        epilog=f"forms:\n{forms}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("file", metavar="FILE", help="a recording: what --events and tracedbg record write")
-    parser.add_argument("--to", required=True, choices=FORMS, metavar="FORM", help="which form")
-    parser.add_argument("-o", "--output", default="", metavar="OUT", help="where to; standard output unless told")
-    given = parser.parse_args(argv)
-    recording = load(given.file)
-    if recording.note:
-        sys.stderr.write(f"tracedbg: {recording.note}\n")
-    text = FORMS[given.to][0](recording)
-    if given.output in ("", "-"):
-        sys.stdout.write(text)
-    else:
-        _write(given.output, text)
+    given = _parser().parse_args(argv)
+    output = "" if given.output == "-" else given.output
+    name = given.to or _form_of(output)
+    form = FORMS.get(name)
+    if form is None:
+        raise BadArgument(f"there is no form {visible(name)}", f"the forms are {', '.join(FORMS)}")
+    options = _options(name, form, given)
+    _check_output(given.file, output, name, form, one=bool(options.section))
+    recording = read(given.file)
+    with Progress(sys.stderr, f"writing {name}", at_once=len(recording.records) > _MANY):
+        out = form.make(recording, options)
+    _deliver(out, output, one=bool(options.section))
     return 0
 
 
-def _write(path: str, text: str) -> None:
-    """A new file, or the old one's contents replaced, readable by its owner: a recording may hold what a program printed."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise BadArgument(f"{visible(path)} cannot be written: {error.strerror}", "name another file with -o") from None
+def read(path: str) -> Recording:
+    """A recording, with a line on the terminal while that takes long, and what is missing told on standard error.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with Progress(sys.stderr, f"reading {os.path.basename(path)}") as progress:
+        recording = load(path, progress)
+    if recording.note:
+        sys.stderr.write(f"tracedbg: {recording.note}\n")
+    return recording
+
+
+def _form_of(output: str) -> str:
+    """The form that an output's name asks for."""
+    for name, form in FORMS.items():
+        if output.endswith(form.suffix):
+            return name
+    raise BadArgument("which form is wanted?", f"add --to and one of {', '.join(FORMS)}")
+
+
+def _options(name: str, form: Form, given: argparse.Namespace) -> Options:
+    told: dict[str, int | str] = {}
+    for key, option in OPTIONS.items():
+        value = getattr(given, key)
+        if value is None:
+            continue
+        if key not in form.takes:
+            raise BadArgument(f"the form {name} has no --{key}", f"those that have it: {_those_with(key) or 'none'}")
+        if option.most and not option.least <= value <= option.most:
+            raise BadArgument(f"--{key} {value} is not between {option.least} and {option.most}", f"give --{key} such a number")
+        told[key] = value
+    return Options(**told)  # type: ignore[arg-type]  # argparse has made each an int or a str, as its row says
+
+
+def _those_with(key: str) -> str:
+    return ", ".join(name for name, form in FORMS.items() if key in form.takes)
+
+
+def _check_output(file: str, output: str, name: str, form: Form, one: bool) -> None:
+    """Before the work, what would make it useless."""
+    if form.kind is Kind.FILES and not output and not one:
+        raise BadArgument(f"the form {name} makes several files", "name a directory with -o, or one section with --section")
+    if form.kind is Kind.BYTES and not output and sys.stdout.isatty():
+        raise BadArgument(f"the form {name} is no text, a terminal cannot show it", "name a file with -o")
+    if output and os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
+        raise BadArgument(f"{visible(output)} is the recording itself", "name another file with -o")
+
+
+def _deliver(out: Made, output: str, one: bool) -> None:
+    if not isinstance(out, str | bytes):
+        if not one or os.path.isdir(output) or len(out) != 1:
+            save_all(output, out)
+            return
+        (out,) = out.values()
+    if output:
+        save(output, [as_bytes(out)])
+    elif isinstance(out, str):
+        sys.stdout.write(out)
+    else:
+        sys.stdout.buffer.write(out)
