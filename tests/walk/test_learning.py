@@ -37,8 +37,9 @@ PREDICT = """**Rule** `wait.not-mine`: nobody waits for a stranger.
 WHY = "<details><summary>Why?</summary>\n\nBecause `w1` has no child.\n\n</details>\n\n"
 MORE = "<details><summary>In the kernel</summary>\n\nSee `do_wait`.\n\n</details>\n\n"
 HINTS = "<details><summary>Hint</summary>\n\nThe first.\n\n</details>\n\n<details><summary>Hint</summary>\n\nThe second.\n\n</details>\n\n"
+NOTES = "<details><summary>Notes</summary>\n\nSay this to the class.\n\n</details>\n\n"
 ONE = step("thread w1", name="One", above="Some prose.\n\n")
-TWO = step("on w1 wait4 -1 __WALL", "expect w1 wait4 = -1 ECHILD", name="Two", above=HINTS + PREDICT) + WHY + MORE
+TWO = step("on w1 wait4 -1 __WALL", "expect w1 wait4 = -1 ECHILD", name="Two", above=HINTS + PREDICT) + WHY + MORE + NOTES
 THREE = step("on w1 gettid", "expect w1 gettid = <tid>", name="Three")
 PAGE = page(ONE, TWO, THREE, intro="Hello.\n\n")
 
@@ -194,8 +195,11 @@ def test_hints_and_more() -> None:
         it.on()
         assert "more tells: In the kernel" in it.on()
         assert "See `do_wait`." in "".join(it.lesson.more())
+        with pytest.raises(NotFound):
+            it.lesson.more()
         it.lesson.again()
-        assert "Because" in it.stage.take()
+        assert "Because" in (shown := it.stage.take())
+        assert "to the class" not in shown, "notes are for whoever presents the page"
 
 
 def test_wrong_answers_and_words() -> None:

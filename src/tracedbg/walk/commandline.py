@@ -52,11 +52,20 @@ def _test(argv: Sequence[str]) -> int:
 
 
 def _lint(argv: Sequence[str]) -> int:
-    from . import testing
+    from . import testing, timing
+    from .reading import read
+    from .shipped import find
 
-    parser = _parser("lint", "Read walkthroughs and say what is wrong with them; nothing is run.", _STATUS)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a walkthrough")
-    return testing.lint(parser.parse_args(argv).files, sys.stdout)
+    parser = _parser("lint", "Read walkthroughs and say what is wrong with them; nothing is run unless asked.", _STATUS)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a walkthrough, or the name of a lesson that ships")
+    parser.add_argument("--timing", action="store_true", help="how many minutes each step takes, read alone and before a class")
+    parser.add_argument("--play", action="store_true", help="with --timing: play the page and add how long its blocks take here")
+    given = parser.parse_args(argv)
+    files = [str(find(name)) for name in given.files]
+    status = testing.lint(files, sys.stdout)
+    if given.timing and status == testing.PASSED:
+        timing.tell([read(name) for name in files], sys.stdout, play=given.play)
+    return status
 
 
 def _doctor(argv: Sequence[str]) -> int:

@@ -151,15 +151,15 @@ class TraceeSource(_Part, frozen=True, tag="tracee"):
 
 
 class Details(_Part, frozen=True, tag="details"):
-    """Text that is closed until somebody asks for it: ``Why?``, ``Hint``, or anything else."""
+    """Text that is closed until somebody asks for it: ``Why?``, ``Hint``, ``Notes`` for whoever presents it, or anything else."""
 
     summary: str
     text: str
 
     @property
     def kind(self) -> str:
-        """``why``, ``hint`` or ``more``."""
-        return {"why?": "why", "hint": "hint"}.get(self.summary.lower(), "more")
+        """``why``, ``hint``, ``notes`` or ``more``."""
+        return {"why?": "why", "hint": "hint", "notes": "notes"}.get(self.summary.lower(), "more")
 
 
 Part = Prose | Rules | Prediction | Block | TraceeSource | Details

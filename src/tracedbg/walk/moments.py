@@ -100,6 +100,7 @@ class StepResult(msgspec.Struct, frozen=True):
         failures: usually one at most.
         lacks: why blocks were skipped.
         judged: its predictions.
+        seconds: how long its blocks took.
     """
 
     slug: str
@@ -110,6 +111,7 @@ class StepResult(msgspec.Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     lacks: tuple[Lack, ...] = ()
     judged: tuple[Judged, ...] = ()
+    seconds: float = 0.0
 
 
 # --- moments ------------------------------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Explaining(msgspec.Struct, frozen=True):
-    """Text that is closed until asked for: offer ``Why?`` here, keep hints for `hint`, all else for `more`."""
+    """Text that is closed until asked for: offer ``Why?`` here, keep hints for `hint`, never show notes, all else for `more`."""
 
     details: Details
 

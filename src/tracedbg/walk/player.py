@@ -7,6 +7,7 @@ waits for nobody and writes nothing: that is the work of the front end that driv
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Generator, Iterator, Mapping
 
 from tracedbg.commands.expecting import ExpectationFailed, Met
@@ -152,6 +153,7 @@ class Player:
         failures = len(self._step.failures)
         judged: list[tuple[Prediction, Judged]] = []
         self._session.open_block()
+        began = time.monotonic()
         try:
             for line in block.lines:
                 yield LineBegins(line)
@@ -163,6 +165,7 @@ class Player:
                     break
         finally:
             self._session.close_block()
+            self._step.seconds += time.monotonic() - began
         for prediction, verdict in judged:
             yield Answered(prediction, verdict)
         yield BlockDone(block, len(self._step.failures) == failures)
@@ -232,6 +235,7 @@ class _Record:
         self.lacks: list[Lack] = []
         self.judged: list[Judged] = []
         self.asked: list[tuple[Prediction, int | None]] = []
+        self.seconds = 0.0
 
     def result(self, step: Step) -> StepResult:
         outcome: Outcome = "failed" if self.failures else "skipped" if self.lacks else "passed"
@@ -244,4 +248,5 @@ class _Record:
             tuple(self.failures),
             tuple(self.lacks),
             tuple(self.judged),
+            self.seconds,
         )
