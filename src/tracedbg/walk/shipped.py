@@ -1,4 +1,4 @@
-"""The walkthroughs that come with tracedbg, and what a foreign one would run.
+"""The walkthroughs that come with tracedbg, their recordings, and what a foreign one would run.
 
 Any thread; reads files only.  Nothing is ever looked for in the working directory: a file from elsewhere is named by its path.
 """
@@ -16,6 +16,7 @@ from tracedbg.model.text import Shown, visible
 from .document import Document
 
 HOME = Path(__file__).resolve().parent.parent / "walkthroughs"
+RECORDINGS = HOME.parent / "recordings"
 _NUMBER = re.compile(r"^\d+-")
 _STARTS = frozenset({"launch", "run", "start", "starti", "attach", "file", "puppet"})
 _CALLS_THAT_START = frozenset({"fork", "vfork", "clone", "clone3", "exec", "execve", "execveat", "puppet"})
@@ -46,6 +47,15 @@ def find(name: str, home: Path = HOME) -> Path:
         return Path(name)
     known = ", ".join(name_of(path) for path in lessons(home))
     raise NotFound(f"there is no lesson '{name}'", f"lessons are {known or 'not installed'}; a file is named by its path")
+
+
+def recording_of(name: str) -> Path | None:
+    """The recording of a lesson that ships, by its name or number; None if there is no such lesson, or it has none."""
+    for path in lessons():
+        if name in (name_of(path), path.stem, path.stem.split("-", 1)[0]):
+            recording = RECORDINGS / f"{path.stem}.jsonl"
+            return recording if recording.is_file() else None
+    return None
 
 
 def is_shipped(path: str | Path) -> bool:
