@@ -11,7 +11,7 @@ from tests import odd
 from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 from tracedbg.model.text import Shown
-from tracedbg.render.lines import kinds, line_of
+from tracedbg.render.lines import kinds, line_of, remembering
 
 
 def _line(event, *, lane="w1", tid=77):
@@ -143,9 +143,15 @@ def _some(kind) -> st.SearchStrategy:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_no_text_from_outside_reaches_a_terminal_as_it_is(kind, data):
-    line = _line(data.draw(_some(kind)), tid=data.draw(st.integers(0, 2**31)))
+    event, tid = data.draw(_some(kind)), data.draw(st.integers(0, 2**31))
+    line = _line(event, tid=tid)
     assert line is None or isinstance(line, Shown)
     assert line is None or line.isprintable()
+    # What stands elsewhere in the record makes no difference: the text that is remembered is the one that would be made.
+    text = remembering(1)
+    for _ in range(2):
+        assert text(ev.Record(7, 9, "lane", tid, Source.PROC, event, 3)) == line
+    assert text(ev.Record(7, 9, "lane", tid + 1, Source.PROC, event, 3)) == _line(event, tid=tid + 1)
 
 
 def test_an_event_of_a_later_version_says_its_kind():

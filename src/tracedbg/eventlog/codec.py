@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any
+import operator
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 
 from tracedbg.model.errors import UserError
-from tracedbg.model.events import EVENTS_BY_TAG, Event, Record, UnknownEvent
+from tracedbg.model.events import EVENT_TYPES, EVENTS_BY_TAG, Event, Record, UnknownEvent
 from tracedbg.model.ids import Source
 
 FORMAT = "tracedbg-recording"
@@ -93,12 +95,10 @@ def decode(line: bytes) -> Record:
     try:
         # Parsed twice, each time into a struct: that takes a third of the time of one parse into a dict and its conversion.
         place = _places.decode(line)
-        event: Event | UnknownEvent
-        if place.ev in EVENTS_BY_TAG:
-            event = _decoder(place.ev).decode(line)
-        else:
-            fields = msgspec.json.decode(line, type=dict[str, Any])
-            event = UnknownEvent({key: value for key, value in fields.items() if key not in _ENVELOPE})
+        try:
+            event: Event | UnknownEvent = _events().decode(line)
+        except msgspec.ValidationError:
+            event = _unknown(line)
     except msgspec.DecodeError:
         raise
     except _UNREADABLE as error:
@@ -106,21 +106,60 @@ def decode(line: bytes) -> Record:
     return Record(place.seq, place.t, place.lane, place.tid, place.src, event, place.of)
 
 
-class _Place(msgspec.Struct, frozen=True):
+def decode_many(lines: Sequence[bytes]) -> list[Record]:
+    """Many lines at once, in less than half the time of one after the other.
+
+    Raises:
+        msgspec.DecodeError: one of them is no record; `decode` says which, and why.
+    """
+    text = b"".join(lines)
+    try:
+        places, events = _places.decode_lines(text), _events().decode_lines(text)
+    except _UNREADABLE:  # also a kind that this version does not know
+        places, events = [], []
+    if not len(places) == len(events) == len(lines):
+        return [decode(line) for line in lines]
+    return [
+        Record(place.seq, place.t, place.lane, place.tid, place.src, event, place.of) for place, event in zip(places, events, strict=True)
+    ]
+
+
+def _unknown(line: bytes) -> UnknownEvent:
+    """The event of a kind that this version does not know.
+
+    Raises:
+        msgspec.DecodeError: its kind is known, but it is not one.
+    """
+    if _kinds.decode(line).ev in EVENTS_BY_TAG:
+        _events().decode(line)  # says again what is wrong with it
+    fields = msgspec.json.decode(line, type=dict[str, Any])
+    return UnknownEvent({key: value for key, value in fields.items() if key not in _ENVELOPE})
+
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Time = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+"""Nanoseconds; what another clock told may lie a little before the beginning."""
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False):
     """What every line has; the fields of its event are skipped."""
 
-    seq: int
-    t: int
+    seq: _Number
+    t: _Time
     lane: str
-    tid: int
+    tid: _Number
     src: Source
+    of: _Number = 0
+
+
+class _Kind(msgspec.Struct, frozen=True):
     ev: str
-    of: int = 0
 
 
 _places = msgspec.json.Decoder(_Place)
+_kinds = msgspec.json.Decoder(_Kind)
 
 
 @functools.cache
-def _decoder(tag: str) -> msgspec.json.Decoder[Event]:
-    return msgspec.json.Decoder(EVENTS_BY_TAG[tag])
+def _events() -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(functools.reduce(operator.or_, EVENT_TYPES))

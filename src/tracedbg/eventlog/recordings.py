@@ -6,6 +6,7 @@ be trusted to be in order or true, and its text reaches people through `visible`
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -17,13 +18,15 @@ from tracedbg.model.errors import BadArgument, NotFound, UserError
 from tracedbg.model.events import Record, SessionEnded
 from tracedbg.model.text import visible
 
-from .codec import decode, read_header
+from .codec import decode, decode_many, read_header
 
 MOST_BYTES = 512 << 20
 """Twice what a writer stops at: a file that was put together by hand may be longer, one without an end may not."""
 
 MOST_RECORDS = 1_000_000
 LONGEST_LINE = 4 << 20
+_AT_ONCE = 256
+"""Lines that are held and parsed together."""
 
 
 class Damaged(UserError):
@@ -77,25 +80,33 @@ def load(path: str, progress: Callable[[int, int], None] | None = None) -> Recor
         UserError: it is no recording, or one of a newer format.
         Damaged: a line in the middle is no event.
     """
+    records: list[Record] = []
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         lines = _lines(file, path)
-        number, first, _ = next(lines, (1, b"", True))
-        header = read_header(first)
-        records, note = [], ""
-        for number, line, whole in lines:
+        _, first, _ = next(lines, (1, b"", True))
+        header, note = read_header(first), ""
+        while chunk := list(itertools.islice(lines, _AT_ONCE)):
+            number, _, whole = chunk[-1]
             if not whole:
                 note = f"line {number} broke off in the middle and is left out"
-                break
-            records.append(_record(line, path, number))
-            if progress is not None and not number % 1024:
-                progress(file.tell(), size)
+                del chunk[-1]
+            records += _records(chunk, path)
             if len(records) > MOST_RECORDS:
                 raise Damaged(path, number, f"more than {MOST_RECORDS:,} events")
+            if progress is not None:
+                progress(file.tell(), size)
     if not note and not (records and isinstance(records[-1].event, SessionEnded)):
         note = "the recording has no end: it was cut off"
     records.sort(key=lambda record: (record.t, record.seq))
     return Recording(path, header, tuple(records), note)
+
+
+def _records(chunk: list[tuple[int, bytes, bool]], path: str) -> list[Record]:
+    try:
+        return decode_many([line for _, line, _ in chunk])
+    except msgspec.DecodeError:
+        return [_record(line, path, number) for number, line, _ in chunk]
 
 
 def _record(line: bytes, path: str, number: int) -> Record:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+
 from tracedbg.eventlog.recordings import Recording
 from tracedbg.model.events import (
     CallEntered,
@@ -23,7 +25,7 @@ from tracedbg.model.events import (
     UnknownEvent,
 )
 from tracedbg.model.text import visible
-from tracedbg.render.lines import line_of
+from tracedbg.render.lines import remembering
 
 _PROCESS = 1
 _LESSON = 0
@@ -39,12 +41,23 @@ def perfetto(recording: Recording) -> str:
     for record in recording.records:
         maker.take(record)
     maker.close(recording.records[-1].t if recording.records else 0)
-    return json.dumps({"displayTimeUnit": "ns", "traceEvents": maker.out}, separators=(",", ":")) + "\n"
+    return f'{{"displayTimeUnit":"ns","traceEvents":[{",".join(maker.out)}]}}\n'
+
+
+def _json(entry: dict[str, Any]) -> str:
+    # At once: a hundred thousand dicts that wait to be written cost more memory than all else, and the time to look through them.
+    encoded = _encoder.encode(entry)
+    # msgspec writes raw UTF-8; what is only ASCII is shown alike by everything that reads it.
+    return encoded.decode() if encoded.isascii() else json.dumps(entry, separators=(",", ":"))
+
+
+_encoder = msgspec.json.Encoder()
 
 
 class _Maker:
     def __init__(self, title: str) -> None:
-        self.out: list[dict[str, Any]] = []
+        self.out: list[str] = []
+        self._text = remembering()
         self._lanes: dict[str, int] = {}
         self._open: dict[int, list[int]] = {}  # lane -> seqs of what is open there, outermost first
         self._asleep: dict[int, int] = {}  # seq of a call -> lane
@@ -52,7 +65,7 @@ class _Maker:
 
     # --- lanes ----------------------------------------------------------------------------------------------------------------
     def _meta(self, kind: str, lane: int, **args: object) -> None:
-        self.out.append({"ph": "M", "pid": _PROCESS, "tid": lane, "name": kind, "args": args})
+        self.out.append(_json({"ph": "M", "pid": _PROCESS, "tid": lane, "name": kind, "args": args}))
 
     def _lane(self, name: str) -> int:
         number = self._lanes.get(name)
@@ -63,7 +76,7 @@ class _Maker:
         return number
 
     def _put(self, phase: str, record: Record, lane: int, name: str, **more: object) -> None:
-        self.out.append({"ph": phase, "pid": _PROCESS, "tid": lane, "ts": record.t / 1e3, "name": name, **more})
+        self.out.append(_json({"ph": phase, "pid": _PROCESS, "tid": lane, "ts": record.t / 1e3, "name": name, **more}))
 
     # --- records --------------------------------------------------------------------------------------------------------------
     def take(self, record: Record) -> None:
@@ -81,13 +94,13 @@ class _Maker:
         elif isinstance(event, (CallReturned, RequestDone)):
             self._end(record, lane)
         elif isinstance(event, RequestQueued):
-            self._put("i", record, lane, str(line_of(record)), s="t")
+            self._put("i", record, lane, str(self._text(record)), s="t")
             self._put("s", record, lane, "asks", id=record.seq, cat="desk")
         elif isinstance(event, ThreadAsleep):
             self._asleep[record.of] = lane
             self._sleepers(record)
         elif not isinstance(event, (UnknownEvent, LaneOpened)) and event.detail <= Detail.CALLS:
-            text = line_of(record)
+            text = self._text(record)
             if text is not None:
                 self._put("i", record, lane, str(text), s="t")
 
@@ -110,7 +123,7 @@ class _Maker:
         # What was begun inside and never returned ends with what it is in.
         while stack:
             inner = stack.pop()
-            text = line_of(record) if inner == record.of else None
+            text = self._text(record) if inner == record.of else None
             self._put("E", record, lane, "", args={"result": str(text)} if text is not None else {"result": "never returned"})
             if inner == record.of:
                 break
@@ -125,4 +138,4 @@ class _Maker:
         for lane, stack in self._open.items():
             for _ in stack:
                 args = {} if lane == _LESSON else {"result": "never returned"}
-                self.out.append({"ph": "E", "pid": _PROCESS, "tid": lane, "ts": t / 1e3, "name": "", "args": args})
+                self.out.append(_json({"ph": "E", "pid": _PROCESS, "tid": lane, "ts": t / 1e3, "name": "", "args": args}))

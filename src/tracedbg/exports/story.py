@@ -30,7 +30,7 @@ from tracedbg.model.events import (
 )
 from tracedbg.model.ids import Role
 from tracedbg.model.text import Shown
-from tracedbg.render.lines import line_of
+from tracedbg.render.lines import line_of, remembering
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -194,6 +194,7 @@ class _Teller:
         self.deciding: set[int] = set()
         self._commands: dict[int, Command] = {}
         self._questions: dict[int, Question] = {}
+        self._text = remembering()
         self._expecting = 0  # seq of the expectation that runs
 
     def _add(self, item: Item) -> None:
@@ -258,6 +259,6 @@ class _Teller:
         # What the answer of a command says anyway is not said twice, as at the prompt.
         if isinstance(event, UnknownEvent) or event.detail > self._detail or isinstance(event, (ProgramStopped, Looked)):
             return
-        text = line_of(record)
+        text = self._text(record)
         if text is not None:
             self._add(Happened(record, text))

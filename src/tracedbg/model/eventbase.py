@@ -44,7 +44,10 @@ def unpack(data: str | Base64) -> bytes:
     return data.encode("utf-8") if isinstance(data, str) else base64.b64decode(data.b64)
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="ev", tag=True, omit_defaults=True):
-    """Base of all payloads; `detail` says from which level on it is made."""
+class Event(msgspec.Struct, frozen=True, tag_field="ev", tag=True, omit_defaults=True, gc=False):
+    """Base of all payloads; `detail` says from which level on it is made.
+
+    The collector of cycles leaves them alone: a frozen value of plain values is in no cycle, and a log holds a million of them.
+    """
 
     detail: ClassVar[Detail] = Detail.NEWS

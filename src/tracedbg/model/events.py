@@ -319,7 +319,7 @@ class SiteChanged(Event, frozen=True, tag="site"):
     detail: ClassVar[Detail] = Detail.CALLS
 
 
-class UnknownEvent(msgspec.Struct, frozen=True):
+class UnknownEvent(msgspec.Struct, frozen=True, gc=False):
     """A kind that this version does not know; passed through unchanged."""
 
     raw: dict[str, object]
@@ -334,7 +334,7 @@ EVENT_TYPES: tuple[type[Event], ...] = tuple(
 EVENTS_BY_TAG: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in EVENT_TYPES}
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """An event in its place.
 
     Args:
