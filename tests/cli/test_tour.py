@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import ENVIRONMENT, SOURCE, command, tracedbg
+from tests.exports import sample
 from tests.kernel_pkg.test_refusals import SECCOMP
 from tracedbg.commands.runner import Runner
 from tracedbg.commands.table import all_commands
@@ -98,10 +99,18 @@ NO_PTRACE = (
 )
 
 
-def test_where_ptrace_is_refused() -> None:
-    """A container whose seccomp filter answers EPERM: the first command says what refuses it and what to do."""
-    done = piped("tour", code=NO_PTRACE)
-    assert (done.returncode, done.stdout) == (1, "")
+def recordings(folder: Path) -> str:
+    """Code that looks for the lessons' recordings in another folder."""
+    return f"\nfrom pathlib import Path\nfrom tracedbg.walk import shipped\nshipped.RECORDINGS = Path({str(folder)!r})\n"
+
+
+def test_where_ptrace_is_refused(tmp_path: Path) -> None:
+    """A container whose seccomp filter answers EPERM: the first command says what refuses it and what to do, then shows a recording."""
+    (tmp_path / "01-tour.jsonl").write_bytes(sample.as_file(sample.recording()))
+    done = piped("tour", code=NO_PTRACE + recordings(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("  So this is a recording")
+    assert "What happened:\n    tracer  ptrace(PTRACE_CONT, 4242, 0, 0) = -1 ESRCH" in done.stdout
     assert len(done.stderr.splitlines()) == 1
     assert "the tour needs ptrace" in done.stderr
     assert "a seccomp filter" in done.stderr
@@ -115,9 +124,9 @@ def test_run_where_ptrace_is_refused() -> None:
     assert done.stdout.startswith("the program cannot be traced: a seccomp filter"), done.stdout
 
 
-def test_where_the_system_refuses_ptrace() -> None:
-    """What /proc shows decides before anything is tried: here as if Yama's ptrace_scope were 3."""
-    code = "from tracedbg.kernel import credentials\ncredentials.yama_scope = lambda: 3"
+def test_where_the_system_refuses_ptrace(tmp_path: Path) -> None:
+    """What /proc shows decides before anything is tried: here as if Yama's ptrace_scope were 3, and without a recording."""
+    code = "from tracedbg.kernel import credentials\ncredentials.yama_scope = lambda: 3" + recordings(tmp_path)
     done = piped("tour", code=code)
     assert (done.returncode, done.stdout) == (1, "")
     assert "ptrace_scope is 3" in done.stderr

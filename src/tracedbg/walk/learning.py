@@ -35,7 +35,7 @@ from .moments import (
     StepBegins,
     StepEnds,
 )
-from .player import Player
+from .player import Player, Playing
 
 _DOUBLE_S = 0.3
 """Seconds within which a second Enter is taken for the first one."""
@@ -54,6 +54,7 @@ class Lesson:
         note: keeps a new mark.
         coda: Markdown for the end.
         alone: nobody is asked anything: no choices to number, no word about keys.
+        player: gives the moments instead of one that runs the page in the session.
     """
 
     def __init__(
@@ -68,11 +69,12 @@ class Lesson:
         note: Callable[[Mark], None],
         coda: str,
         alone: bool = False,
+        player: Playing | None = None,
     ) -> None:
         # Set once.
         self._document, self._session, self._stage = document, session, stage
         self._first, self._note, self._coda, self._alone = first, note, coda, alone
-        self._player = Player(document, session, Runner(session, all_commands(), stage.columns), lacks)
+        self._player = player or Player(document, session, Runner(session, all_commands(), stage.columns), lacks)
         self._play = self._player.play()
         # The command thread.
         self._mark = mark

@@ -31,6 +31,8 @@ from .learning import Lesson
 from .learning_progress import Mark, Progress, digest_to, progress_path
 from .moments import Lack
 from .reading import read
+from .recorded import RecordedPage, bundled
+from .recorded_lesson import RecordedLesson
 from .shipped import find, is_shipped, lessons, name_of, what_it_runs
 from .testing import FAILED, PASSED, WRONG, failure_lines
 
@@ -128,7 +130,14 @@ def main(name: str, argv: Sequence[str], front: Front) -> int:
         return FAILED
     if given.restart:
         progress.forget(document)
-    with _prepared(document, front.out) as lacks:
+    with contextlib.ExitStack() as prepared:
+        try:
+            lacks = prepared.enter_context(_prepared(document, front.out))
+        except NotHere as refused:
+            page = bundled(document) if not front.paced else None
+            if page is None:
+                raise
+            return _play_recording(page, refused, given, front)
         return _play(document, lacks, progress, given, front)
 
 
@@ -138,7 +147,9 @@ def _parser(name: str) -> argparse.ArgumentParser:
         description="The first lesson: what a debugger is to the kernel."
         if name == "tour"
         else "Play a lesson; without a name, list them.",
-        epilog="Enter goes on, Ctrl-D leaves; the next time it comes back to where you were.",
+        epilog="Enter goes on, Ctrl-D leaves; the next time it comes back to where you were. "
+        "Where this machine refuses what a lesson needs, its recording is shown, labelled as one, after saying what refuses it; "
+        "the exit status is 0 then too.",
     )
     if name == "tour":
         parser.add_argument("lesson", help=argparse.SUPPRESS)
@@ -230,6 +241,30 @@ def _play(document: Document, lacks: dict[str, Lack], progress: Progress, given:
         front.out.write(f"tracedbg learn {learning_text.called(document)} comes back to where you were.\n")
     if progress.trouble:
         front.out.write(f"Your progress is not kept: {visible(progress.trouble)}.\n")
+    return PASSED
+
+
+def _play_recording(page: RecordedPage, refused: NotHere, given: argparse.Namespace, front: Front) -> int:
+    """Play the recording of a lesson that this machine refuses, after saying what refuses it and the remedy."""
+    alone = given.auto or not front.interactive
+    step = page.document.step(given.step) if given.step else None
+    first = page.document.steps.index(step) + 1 if step is not None else 1
+    said = f"{refused}"
+    if not front.interactive:
+        sys.stderr.write(f"tracedbg: {visible(said)}\n")
+
+    def make(session: Session, stage: Stage) -> LessonPort:
+        if front.interactive:
+            stage.tell(learning_text.line(("error", said)))
+        stage.tell(
+            learning_text.line(("warn", f"So this is a {page.label}: nothing of it runs here. Its questions are for you all the same."))
+        )
+        coda = f"This was a {page.label}. To play it on this machine: {refused.todo or 'tracedbg doctor says what is missing'}"
+        return RecordedLesson(page, session, stage, first=first, coda=coda, alone=alone)
+
+    if alone:
+        return front.alone(make, given.speed if front.interactive else 0.0)
+    front.terminal(make)
     return PASSED
 
 

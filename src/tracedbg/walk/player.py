@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterator, Mapping
+from typing import Protocol
 
 from tracedbg.commands.expecting import ExpectationFailed, Met
 from tracedbg.commands.runner import Runner
@@ -42,6 +43,17 @@ from .narrating import Narrator
 
 Play = Generator[Moment, int | None, None]
 """Moments come out, answers to `Asking` go in."""
+
+
+class Playing(Protocol):
+    """What a front end needs of whatever plays a page."""
+
+    @property
+    def failed(self) -> bool:
+        """Something has failed."""
+
+    def play(self) -> Play:
+        """From the beginning to the end."""
 
 
 class Player:
