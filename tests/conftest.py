@@ -6,6 +6,7 @@ failure.  `@pytest.mark.leaves_behind(reason="...")` switches the check for left
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -44,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     leftovers.become_subreaper()
     programs.share_folder()  # before workers start, so that they share it
+
+
+def pytest_collection_finish() -> None:
+    # Sessions, engines and the check for leftovers collect garbage; what thousands of collected tests are made of need not be
+    # looked through each time: measured, 38 tests of one file took 38 s of processor time among all others, 17 s alone.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:
