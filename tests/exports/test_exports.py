@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.exports.sample import EVENTS, as_file, recording
+from tests.exports.wellformed import nested
 from tests.terminal.harness import Emulator
 from tests.walk.pages import failures, play
 from tracedbg import cli
@@ -107,37 +107,9 @@ def test_both_versions_of_a_cast_tell_the_same_at_the_same_time():
     assert [event[2] for event in two[1:] if event[1] == "m"] == ["One stop", "Who takes it?"]
 
 
-@pytest.mark.slow
-def test_a_cast_is_played_by_asciinema(tmp_path):
-    path = tmp_path / "one.cast"
-    path.write_text(text_of("cast", recording()), encoding="utf-8")
-    main, slave = os.openpty()  # its `cat` wants a terminal
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "asciinema", "cat", str(path)], stdin=slave, capture_output=True, timeout=60, check=True
-        )
-    finally:
-        os.close(main)
-        os.close(slave)
-    assert b"asleep do_wait" in done.stdout
-
-
 @pytest.mark.parametrize("one", [recording(), EVIL], ids=["sample", "hostile"])
 def test_the_slices_of_a_trace_nest_and_end(one):
-    trace = json.loads(perfetto(one))["traceEvents"]
-    open_: dict[int, list[str]] = {}
-    at: dict[int, float] = {}
-    for event in trace:
-        if event["ph"] in ("B", "E"):
-            assert event["ts"] >= at.get(event["tid"], 0.0)
-            at[event["tid"]] = event["ts"]
-        if event["ph"] == "B":
-            open_.setdefault(event["tid"], []).append(event["name"])
-        elif event["ph"] == "E":
-            open_[event["tid"]].pop()
-    assert not any(open_.values())
-    flows = {phase: {event["id"] for event in trace if event["ph"] == phase} for phase in ("s", "f")}
-    assert flows["s"] == flows["f"]
+    trace = nested(perfetto(one))
     assert [event["args"]["result"] for event in trace if event["ph"] == "E" and event.get("args", {}).get("result")][
         -1
     ] == "never returned"
