@@ -34,6 +34,7 @@ EXAMPLES: dict[type[ev.Event], tuple[ev.Event, str, int]] = {
     for event, lane, tid in (
         (ev.SessionStarted("0.1.0", "6.18.5", "3.11.7"), "repl", 70),
         (ev.SessionEnded(True), "repl", 70),
+        (ev.RecordingFull("size limit reached"), "log", 0),
         (ev.Note("process 4300 (fork of 4242) was let go, breakpoints removed"), "tracee", 4300),
         (ev.Warned("addresses stay random: personality was refused (Operation not permitted), as in many containers"), "repl", 70),
         (ev.LaneOpened("w1", Role.BENCH, 70), "w1", 79),

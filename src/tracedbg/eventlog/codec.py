@@ -33,9 +33,16 @@ def header(meta: dict[str, object]) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
-def encode(record: Record) -> bytes:
-    """One line with its newline."""
+def encode(record: Record, since: int = 0) -> bytes:
+    """One line with its newline.
+
+    Args:
+        record: what to write.
+        since: the time from which times are counted, in nanoseconds of the record's clock; what is older has time 0.
+    """
     event = record.event
+    if since:
+        record = Record(record.seq, max(0, record.t - since), record.lane, record.tid, record.source, event, record.of)
     if isinstance(event, UnknownEvent):
         return _slow(record, event.raw)
     try:

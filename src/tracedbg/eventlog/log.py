@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import dropwhile, islice
+from typing import NamedTuple
 
 from tracedbg.model.events import Detail, Event, LaneClosed, LaneOpened, Note, Record, UnknownEvent, Warned
 from tracedbg.model.ids import Role, Source, ThreadRef
@@ -20,6 +21,20 @@ from .sinks import Sink
 
 CAPACITY = 1_000_000
 """Records kept in memory; older ones are only where a sink has written them."""
+
+_DESK = Detail.DESK
+
+
+class Lane(NamedTuple):
+    """A lane that is open: whose it is."""
+
+    role: Role
+    pid: int
+    tid: int
+
+
+Opening = Callable[[Mapping[str, Lane], Callable[[int], list[Record]]], Iterable[Record]]
+"""What a sink is handed first; gets the open lanes, and a function for the records after a seq."""
 
 
 class EventLog:
@@ -42,6 +57,7 @@ class EventLog:
         self._records: deque[Record] = deque()
         self._dropped = 0
         self._seq = 0
+        self._lanes: dict[str, Lane] = {}
         self._sinks: list[Sink] = []
         self._own_detail = detail
         # Written under the lock, read without it: an int is replaced whole.
@@ -104,13 +120,24 @@ class EventLog:
         Returns:
             The record's seq, or 0 if nobody asks for this level of detail.
         """
-        if event.detail > self.detail:
+        level = event.detail
+        if level is _DESK and isinstance(event, (LaneOpened, LaneClosed)):
+            self._note_lane(event, lane, tid)
+        if level > self.detail:
             return 0
         if lane is None:
             ref = self.here()
             lane, tid = ref.name, ref.tid if tid is None else tid
         with self._lock:
             return self._append(event, lane, tid or 0, source, of, at)
+
+    def _note_lane(self, event: LaneOpened | LaneClosed, lane: str | None, tid: int | None) -> None:
+        """Lanes are known even when nobody asks for their events: a sink that comes later is told of them."""
+        with self._lock:
+            if isinstance(event, LaneClosed):
+                self._lanes.pop(lane or event.label, None)
+            else:
+                self._lanes[lane or event.label] = Lane(event.role, event.pid, self.here().tid if tid is None else tid)
 
     def _append(self, event: Event, lane: str, tid: int, source: Source, of: int, at: int | None) -> int:
         if len(self._records) >= self._capacity:
@@ -123,14 +150,19 @@ class EventLog:
         self._records.append(record)
         for sink in self._sinks[:]:
             if event.detail <= sink.detail:
-                try:
-                    sink.take(record)
-                except Exception as error:  # a sink of any origin must not stop the log; its removal is news
-                    self._sinks.remove(sink)
-                    self._keep(Warned(f"a reader of the log failed and was removed: {error!r}"), lane, tid, Source.USER, 0, None)
+                self._give(sink, record)
         if self._waiting:
             self._changed.notify_all()
         return seq
+
+    def _give(self, sink: Sink, record: Record) -> None:
+        try:
+            sink.take(record)
+        except Exception as error:  # a sink of any origin must not stop the log; its removal is news
+            self._sinks.remove(sink)
+            self._refresh()
+            text = f"a reader of the log failed and was removed: {error!r}"
+            self._keep(Warned(text), record.lane, record.tid, Source.USER, 0, None)
 
     def _shed(self) -> None:
         """Forget the oldest tenth and say so, once per tenth."""
@@ -142,11 +174,35 @@ class EventLog:
         self._keep(Note(text), "log", 0, Source.USER, 0, None)
 
     # --- sinks ----------------------------------------------------------------------------------------------------------------
-    def attach(self, sink: Sink) -> None:
-        """Hand every later record to `sink`, on the publishing thread, under the lock: it must only enqueue or write."""
+    def attach(self, sink: Sink, opening: Opening | None = None) -> None:
+        """Hand every later record to `sink`, on the publishing thread, under the lock: it must only enqueue or write.
+
+        Args:
+            sink: the reader.
+            opening: makes the records that it is handed first, for it alone; called under the lock, so it must neither publish nor wait.
+                Those with seq 0 are numbered here.
+        """
         with self._lock:
             self._sinks.append(sink)
+            for record in opening(self._lanes, self._after) if opening is not None else ():
+                self._hand(sink, record)
             self._refresh()
+
+    def hand(self, sink: Sink, event: Event, *, lane: str | None = None, tid: int = 0, source: Source = Source.USER, of: int = 0) -> None:
+        """Give an event to one sink only; nothing happens if it is not attached.
+
+        The record has a number of its own, which is missing in memory: there it never was.
+        """
+        ref = self.here()
+        with self._lock:
+            if sink in self._sinks:
+                self._hand(sink, Record(0, self.now(), lane or ref.name, tid if lane else ref.tid, source, event, of))
+
+    def _hand(self, sink: Sink, record: Record) -> None:
+        if not record.seq:
+            self._seq += 1
+            record = Record(self._seq, record.t, record.lane, record.tid, record.source, record.event, record.of)
+        self._give(sink, record)
 
     def detach(self, sink: Sink) -> None:
         """Take a sink away; nothing happens if it is not attached."""
@@ -184,11 +240,9 @@ class EventLog:
         records = self._records
         if not records or records[-1].seq <= seq:
             return []
-        # seq numbers are consecutive, so the place of a record follows from the last one's number.
+        # At most so many: numbers are consecutive, but for what was handed to one sink only.
         count = records[-1].seq - seq
-        if count >= len(records):
-            return list(records)
-        return list(islice(records, len(records) - count, None))
+        return list(dropwhile(lambda record: record.seq <= seq, islice(records, max(0, len(records) - count), None)))
 
     def until(self, wanted: Callable[[Record], bool], timeout: float, *, since: int = 0) -> Record | None:
         """Wait for a record, looking at the past from `since` on first: no race, no sleep.

@@ -15,7 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from tracedbg.model.errors import BadArgument, NotFound, UserError
-from tracedbg.model.events import Record, SessionEnded
+from tracedbg.model.events import Record, RecordingFull, SessionEnded
 from tracedbg.model.text import visible
 
 from .codec import decode, decode_many, read_header
@@ -96,7 +96,9 @@ def load(path: str, progress: Callable[[int, int], None] | None = None) -> Recor
                 raise Damaged(path, number, f"more than {MOST_RECORDS:,} events")
             if progress is not None:
                 progress(file.tell(), size)
-    if not note and not (records and isinstance(records[-1].event, SessionEnded)):
+    if not note and records and isinstance(records[-1].event, RecordingFull):
+        note = "the recording has no end: it had become as large as it may be"
+    elif not note and not (records and isinstance(records[-1].event, SessionEnded)):
         note = "the recording has no end: it was cut off"
     records.sort(key=lambda record: (record.t, record.seq))
     return Recording(path, header, tuple(records), note)

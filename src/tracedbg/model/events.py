@@ -50,6 +50,13 @@ class SessionEnded(Event, frozen=True, tag="end"):
     detail: ClassVar[Detail] = Detail.DESK
 
 
+class RecordingFull(Event, frozen=True, tag="limit"):
+    """Last event of a recording that has become as large as it may be."""
+
+    text: str
+    detail: ClassVar[Detail] = Detail.DESK
+
+
 class Note(Event, frozen=True, tag="note"):
     """Something a reader should know; not an error."""
 

@@ -15,7 +15,8 @@ class StateKept(Event, frozen=True, tag="state"):
 
     `where` is the place in words, `source` the lines around it by number, the current one being `line` (0 if there is none);
     `registers` are names and hexadecimal values; `frames` and `threads` are lines of `backtrace` and `info threads`; `queue` has for each
-    sleeper on the wait queue of tracedbg its lane and its call.
+    sleeper on the wait queue of tracedbg its lane and its call.  Where a stop was taken by a wait that somebody typed, nobody read
+    registers: then only threads and queue are known.
     """
 
     pid: int

@@ -16,6 +16,8 @@ from tracedbg.model.names import CLD_NAMES, EVENT_NAMES, errno_text, signal_name
 from tracedbg.model.text import Shown, quoted, visible
 from tracedbg.model.waitstatus import StatusKind, WaitStatus
 
+from .lessonlines import LESSON_LINES
+
 WAIT_CALLS: Final = ("wait4", "waitid", "waitpid")
 """The calls that may sleep: they have a line when they are entered, too."""
 
@@ -368,38 +370,5 @@ def _judged(event: ev.ExpectJudged) -> Shown:
     return visible(f"expectation {event.pattern}: {verdict} after {event.waited_ms} ms")
 
 
-@_kind(ev.StepReached)
-def _step(event: ev.StepReached) -> Shown:
-    return visible(f"step {event.number}: {event.heading}")
-
-
-@_kind(ev.TextTold)
-def _lesson_text(event: ev.TextTold) -> Shown:
-    words = len(event.text.split())
-    return visible(f"tells {event.kind}{f' {event.summary}' if event.summary else ''}: {words} words")
-
-
-@_kind(ev.PredictionAsked)
-def _asked(event: ev.PredictionAsked) -> Shown:
-    return visible(f"asks: {' '.join(event.question.split())}")
-
-
-@_kind(ev.PredictionAnswered)
-def _answered(event: ev.PredictionAnswered) -> Shown:
-    return visible("nothing was guessed" if event.choice < 0 else f"choice {event.choice + 1} was guessed")
-
-
-@_kind(ev.PredictionRevealed)
-def _revealed(event: ev.PredictionRevealed) -> Shown:
-    verdict = f"choice {event.right + 1} is right" if event.right >= 0 else "seen"
-    return visible(f"{verdict}, by {event.by}" if event.by else verdict)
-
-
-@_kind(ev.BlockLeftOut)
-def _left_out(event: ev.BlockLeftOut) -> Shown:
-    return visible(f"skipped, needs {event.need}: {event.reason}")
-
-
-@_kind(ev.StateKept)
-def _kept(event: ev.StateKept) -> Shown:
-    return visible(f"kept the state at {event.where or '?'}: {len(event.registers)} registers, {len(event.frames)} frames")
+for _of, _function in LESSON_LINES.items():
+    _kind(_of)(_function)
