@@ -11,10 +11,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
+
+if TYPE_CHECKING:
+    from tracedbg.session.recorder import Wanted
 
 _LEARN = ("tour", "learn", "record")
 _SUBCOMMANDS = (*_LEARN, "export", "test", "lint", "litmus", "check", "doctor")
@@ -50,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", action="store_true", help="leave after -ex and -x; stop at the first failed command")
     parser.add_argument("--keep-going", action="store_true", help="in scripts, go on after a failed command")
     parser.add_argument("--events", default="", metavar="FILE", help="write every event to FILE as JSON lines, while it happens")
+    parser.add_argument("--record", default="", metavar="FILE", help="keep the session in a new FILE: the log, and the state at each stop")
+    for name in ("title", "author", "licence"):
+        parser.add_argument(f"--{name}", default="", help="of the recording that --record makes")
     parser.add_argument("--tty", default="", metavar="DEV", help="run the program on this terminal")
     parser.add_argument("--log", choices=[level.name.lower() for level in Detail], help="how much of the live log is shown")
     parser.add_argument("--args", action="store_true", help="what follows is the program and its arguments (the default)")
@@ -108,11 +115,11 @@ def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     detail = _detail(options, Detail.CALLS)
-    about: dict[str, str] = {}
     paced = name == "record"
+    record = _wanted(options)
     if paced:
         asked = learning_start.recorded(words)
-        name, words, options.events, about = "learn", asked.words, asked.path, asked.about
+        name, words, record = "learn", asked.words, asked.wanted
 
     def at_a_terminal(make: learning_start.Maker) -> int:
         from tracedbg.ui.hosting import run_interactive
@@ -122,9 +129,19 @@ def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
     def alone(make: learning_start.Maker, speed: float) -> int:
         width = _width()
         painted = (lambda line: paint(line, colour=True, columns=width)) if interactive and wants_colour(os.environ) else None
-        return learning_alone.play_alone(make, speed, events=options.events, detail=detail, columns=width, paint=painted, about=about)
+        return learning_alone.play_alone(make, speed, events=options.events, detail=detail, columns=width, paint=painted)
 
-    return learning_start.main(name, words, learning_start.Front(interactive, at_a_terminal, alone, sys.stdout, paced))
+    return learning_start.main(name, words, learning_start.Front(interactive, at_a_terminal, alone, sys.stdout, paced, record))
+
+
+def _wanted(options: argparse.Namespace) -> Wanted | None:
+    """The recording that `--record` asks for."""
+    if not options.record:
+        return None
+    from tracedbg.session.recorder import Wanted
+
+    about: dict[str, object] = {name: text for name in ("title", "author", "licence") if (text := getattr(options, name))}
+    return Wanted(os.path.abspath(options.record), about)
 
 
 def _complain(text: str) -> None:
@@ -149,7 +166,7 @@ def _debug(options: argparse.Namespace) -> int:
     if interactive:
         from tracedbg.ui.hosting import run_interactive
 
-        return run_interactive(options.events, _detail(options, Detail.CALLS), options.program, lines, options.tty)
+        return run_interactive(options.events, _detail(options, Detail.CALLS), options.program, lines, options.tty, record=_wanted(options))
     if not options.batch and not sys.stdin.isatty():
         lines += [(line, True) for line in sys.stdin.read().splitlines()]
     return _batch(options, lines, _detail(options, Detail.NEWS if options.batch else Detail.CALLS))
@@ -167,6 +184,7 @@ def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: D
     from tracedbg.commands.table import all_commands
     from tracedbg.session.session import Session
 
+    wanted = _wanted(options)
     with Session(events=options.events, detail=detail) as session:
         session.view.set_detail(detail)
         drawer = Lines(session.view, times=False, echo=False)
@@ -175,6 +193,8 @@ def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: D
         width = _width()
         runner = Runner(session, all_commands(), lambda: width)
         try:
+            if wanted is not None:
+                session.recorder.start(wanted)
             with Interrupts(session) as interrupts:
                 session.choose(options.program, options.tty)
                 status = OK

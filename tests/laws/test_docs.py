@@ -34,7 +34,7 @@ FOREIGN = {
     "fork", "wait4", "waitid", "os.wait4", "signal.signal", "int3", "pwrite", "ptrace", "ldconfig", "jq", "printf", "main", "fact",
     "ptrace.binding.func", "ptrace.binding.linux_struct", "PtraceDebugger", "PtraceProcess", "__del__", "TracerPid",
     "tracedbg", "prog.c", "w1", "prog", "waiter", "tracee", "json", "b64", "version", "CI", "dev", "t",
-    "kernel", "repl", "tracer",
+    "kernel", "repl", "tracer", "caps", "author", "licence",
 }  # fmt: skip
 
 

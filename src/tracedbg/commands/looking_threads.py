@@ -105,25 +105,24 @@ def info_threads(session: Session) -> ThreadList:
     rows = []
     for tracee in view.tracees:
         frame, address = _standing(session, tracee) if stopped else (None, True)
-        letter = procfs.state(tracee.tid)
-        sleeps = letter in ("S", "D")
-        wchan = procfs.wchan(tracee.tid) if sleeps else ""
-        why = str(tracee.stop.text()) if tracee.stop is not None else ""
-        rows.append(
-            ThreadRow(
-                tracee.number,
-                tracee.tid,
-                procfs.comm(tracee.tid),
-                tracee.state,
-                letter,
-                why,
-                frame,
-                address,
-                tracee.tid == session.program.tid,
-                "" if wchan == "0" else wchan,
-            )
-        )
+        rows.append(thread_row(tracee, frame, address=address, current=tracee.tid == session.program.tid))
     return ThreadList(tuple(rows))
+
+
+def thread_row(tracee: TraceeView, frame: Frame | None, *, address: bool, current: bool) -> ThreadRow:
+    """A row, with what /proc says of the thread at this moment.
+
+    Args:
+        tracee: as the tracer knows it.
+        frame: where it stands, None if nobody looked.
+        address: the frame's pc is worth showing.
+        current: it is in focus.
+    """
+    letter = procfs.state(tracee.tid)
+    wchan = procfs.wchan(tracee.tid) if letter in ("S", "D") else ""
+    why = str(tracee.stop.text()) if tracee.stop is not None else ""
+    name = procfs.comm(tracee.tid)
+    return ThreadRow(tracee.number, tracee.tid, name, tracee.state, letter, why, frame, address, current, "" if wchan == "0" else wchan)
 
 
 def _standing(session: Session, tracee: TraceeView) -> tuple[Frame | None, bool]:

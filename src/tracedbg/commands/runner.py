@@ -26,6 +26,7 @@ from tracedbg.model.ids import Role
 from tracedbg.session.session import Session
 
 from .answers import Answer
+from .keeping import Keeper
 from .names import offered
 
 _ON = re.compile(r"\s*on\s+(\S+)\s*")
@@ -71,6 +72,7 @@ class Runner:
         # Command thread: what Enter repeats, and the last line's answer, None if it had none or failed.
         self._repeat: str | None = None
         self.answer: object = None
+        self._keeper = Keeper(session)
         session.prepare = self.call_of
 
     def call_of(self, text: str) -> Call | None:
@@ -95,6 +97,12 @@ class Runner:
             if self._repeat is None:
                 return True
             text = self._repeat
+        try:
+            return self._run(text, origin)
+        finally:
+            self._keeper.keep()
+
+    def _run(self, text: str, origin: str) -> bool:
         log = self._session.log
         self.answer = None
         entered = log.publish(LineEntered(text, origin))

@@ -39,7 +39,7 @@ from .transcript import fenced, plain
 _TYPED = ("", "do as was typed")
 """Purposes of calls that the tracer thread makes because somebody asked for just that."""
 
-_LEFT_OUT = frozenset({"quit", "q", "exit", "help", "h", "log", "why", "hint", "more", "lesson"})
+_LEFT_OUT = frozenset({"quit", "q", "exit", "help", "h", "log", "why", "hint", "more", "lesson", "record"})
 """Commands about the session itself."""
 
 _LASTING, _STANDING = frozenset({"TracerPid", "PPid", "Threads", "comm"}), frozenset({"t", "T", "Z"})
@@ -70,7 +70,7 @@ def walkthrough(recording: Recording) -> str:
     """
     if any(isinstance(record.event, StepReached) for record in recording.records):
         raise BadArgument(
-            "this is a recording of a lesson, and the lesson's page is its walkthrough", "record a session: tracedbg --events FILE"
+            "this is a recording of a lesson, and the lesson's page is its walkthrough", "record a session: tracedbg --record FILE"
         )
     launched = {record.event.pid for record in recording.records if isinstance(record.event, TraceeBorn) and record.event.how == "launched"}
     maker = _Maker(launched)

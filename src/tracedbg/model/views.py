@@ -31,7 +31,8 @@ class TraceeView(msgspec.Struct, frozen=True):
         tid: the kernel's number.
         state: running, stopped ...
         stop: why it is stopped.
-        name: its comm, passed through `visible`.
+        seized: attached with PTRACE_SEIZE.
+        status: the last status word that was taken of it, 0 for none.
     """
 
     number: int
@@ -39,6 +40,7 @@ class TraceeView(msgspec.Struct, frozen=True):
     state: TraceeState
     stop: AnyStop | None = None
     seized: bool = False
+    status: int = 0
 
 
 class InferiorView(msgspec.Struct, frozen=True):

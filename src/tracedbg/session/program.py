@@ -58,6 +58,8 @@ class Program:
         # Command thread.
         self.level = 0
         self.last: Report | None = None
+        # The registers of the thread in focus as they were at the last stop; None before the first.
+        self.stood: Registers | None = None
         self._frame_key: tuple[str, int | None] | None = None
         # Read by other threads: replaced whole.
         self.pid = 0
@@ -359,10 +361,11 @@ class Program:
             self.terminal.drain()
             self.terminal.flush()
             self._gone()
-            self._frame_key = None
+            self.stood = self._frame_key = None
             return Stopped(report, note=note)
         self.tid, self.level = report.tid, 0
-        frame = self.places.top(self.registers())
+        self.stood = self.registers()
+        frame = self.places.top(self.stood)
         key = (frame.function, frame.cfa)
         fresh, self._frame_key = key != self._frame_key or not frame.function, key
         source = self.places.source_line(frame)

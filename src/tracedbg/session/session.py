@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -38,6 +38,7 @@ from .lesson import Lesson
 from .logview import LogView
 from .output import ProgramTerminal
 from .program import Program
+from .recorder import Recorder, host
 from .settings import Settings
 
 _END_S = 10.0
@@ -62,7 +63,6 @@ class Session:
         events: a file for JSON lines, empty for none.
         detail: what the log keeps in memory.
         environment: the program's environment; a snapshot of ours unless given.
-        about: fields of that file's first line: title, author, licence.
     """
 
     def __init__(
@@ -71,13 +71,14 @@ class Session:
         events: str = "",
         detail: Detail = Detail.CALLS,
         environment: dict[str, str] | None = None,
-        about: Mapping[str, str] | None = None,
     ) -> None:
         # Set once.  The snapshot comes first: libraries that are loaded later set variables for themselves.
         env = dict(os.environ) if environment is None else environment
         self.pid = os.getpid()
         self.log = EventLog(detail=detail)
-        self._file = self._open_file(events, about or {}) if events else None
+        self._file = self._open_file(events) if events else None
+        # Where names of recordings begin, empty for the working directory: a lesson plays in a folder that is removed.
+        self.folder = ""
         self.view = LogView(self.log, detail)
         self.settings = Settings()
         self.witness = Witness(self.log, self.pid)
@@ -85,6 +86,7 @@ class Session:
         self.waiters = Waiters(self.door)
         self.tracer = Tracer(self.log, self.door, self.waiters, self._broken)
         self.door.hand_over = self.tracer.report
+        self.recorder = Recorder(self.log, self.witness, lambda: self.tracer.view)
         self.bench = Bench(self.log, self.door)
         self.puppets = Puppets(self.log, self.witness, self._named)
         self.actors = Actors(self.log, self.door, self.tracer, self.waiters, self.bench, self.puppets)
@@ -117,18 +119,8 @@ class Session:
         self._interrupts = 0
         self._asserted = True
 
-    def _open_file(self, path: str, about: Mapping[str, str]) -> FileSink:
-        meta: dict[str, object] = {
-            "title": "",
-            **about,
-            "host": {
-                "kernel": platform.release(),
-                "machine": platform.machine(),
-                "cpus": os.cpu_count() or 1,
-                "python": platform.python_version(),
-                "tracedbg": __version__,
-            },
-        }
+    def _open_file(self, path: str) -> FileSink:
+        meta: dict[str, object] = {"title": "", "host": host()}
         try:
             sink = FileSink(path, meta, home=os.environ.get("HOME", ""))
         except OSError as error:
@@ -178,6 +170,8 @@ class Session:
         self.program.places.close()
         self.kernel.close()
         self.witness.close()
+        if self.recorder.file is not None:
+            self.recorder.stop(self.failure is None)
         self.log.publish(SessionEnded(self.failure is None))
         if self._file is not None:
             self.log.detach(self._file)

@@ -66,7 +66,9 @@ class Tracee:
         """A frozen copy; the last one as long as nothing has changed."""
         seen = self._view
         if seen is None or seen.state is not self.state or seen.stop is not self.stop:
-            self._view = seen = TraceeView(self.number, self.tid, self.state, self.stop, self.seized)
+            self._view = seen = TraceeView(
+                self.number, self.tid, self.state, self.stop, self.seized, 0 if self.status is None else self.status.word
+            )
         return seen
 
 

@@ -33,6 +33,7 @@ from tracedbg.model.events import (
 from tracedbg.model.text import Shown, visible
 from tracedbg.render.styles import StyledLine, wants_colour
 from tracedbg.session.lesson import Lesson, Stage
+from tracedbg.session.recorder import Wanted
 from tracedbg.session.session import Session
 
 from .host import Candidate
@@ -228,6 +229,7 @@ def run_interactive(
     lines: list[tuple[str, bool]],
     tty: str = "",
     lesson: Callable[[Session, Stage], Lesson] | None = None,
+    record: Wanted | None = None,
 ) -> int:
     """Serve a terminal until the person leaves; the exit status.
 
@@ -238,10 +240,13 @@ def run_interactive(
         lines: to run first, `(line, echo it)`.
         tty: a terminal to run the program on.
         lesson: makes what is to be played.
+        record: keep the session in this file.
     """
     from .plain import is_dumb
 
     with Session(events=events, detail=detail) as session:
+        if record is not None:
+            session.recorder.start(record)
         session.choose(program, tty)
         pump = Pump()
         # In a lesson the order is what counts, and its text begins where the log does.

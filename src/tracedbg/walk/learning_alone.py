@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tracedbg.commands.batch import FAILED, INTERNAL, OK, Interrupts
 from tracedbg.commands.screen import Lines, PlainScreen
@@ -56,7 +56,6 @@ def play_alone(
     detail: Detail,
     columns: int,
     paint: Callable[[Pieces], str] | None,
-    about: Mapping[str, str],
 ) -> int:
     """Play a lesson to its end; the exit status.
 
@@ -67,9 +66,8 @@ def play_alone(
         detail: of the live log.
         columns: to draw for.
         paint: makes a line for a terminal with colours; None for plain text.
-        about: fields of that file's first line.
     """
-    with Session(events=events, detail=detail, about=about) as session:
+    with Session(events=events, detail=detail) as session:
         session.view.set_detail(detail)
         screen = PlainScreen(Lines(session.view, times=False, echo=True), sys.stdout, paint)
         session.log.attach(screen)

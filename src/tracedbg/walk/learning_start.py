@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from tracedbg.model.errors import NotFound, NotHere
 from tracedbg.model.text import Shown, visible
 from tracedbg.session.lesson import Lesson as LessonPort
 from tracedbg.session.lesson import Stage
+from tracedbg.session.recorder import Wanted
 from tracedbg.session.session import Session
 
 from . import compiling, learning_text
@@ -51,6 +53,7 @@ class Front(msgspec.Struct, frozen=True):
         alone: plays one without a prompt; takes what makes it and the pace, 0 for no pauses; an exit status.
         out: for words before and after.
         paced: pause for reading although nobody sits there, as a recording does.
+        record: keep the session in this file.
     """
 
     interactive: bool
@@ -58,6 +61,7 @@ class Front(msgspec.Struct, frozen=True):
     alone: Callable[[Maker, float], int]
     out: TextIO
     paced: bool = False
+    record: Wanted | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -65,13 +69,11 @@ class Recorded(msgspec.Struct, frozen=True):
 
     Args:
         words: for ``learn``.
-        path: of the recording.
-        about: title, author, licence.
+        wanted: the recording.
     """
 
     words: tuple[str, ...]
-    path: str
-    about: dict[str, str]
+    wanted: Wanted
 
 
 def recorded(argv: Sequence[str]) -> Recorded:
@@ -96,9 +98,9 @@ def recorded(argv: Sequence[str]) -> Recorded:
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="read X times as fast as 200 words a minute")
     parser.add_argument("--trust", action="store_true", help="a walkthrough from elsewhere may run its programs")
     given = parser.parse_args(argv)
-    about = {"title": given.title or read(find(given.lesson)).title, "author": given.author, "licence": given.licence}
+    about = {"title": given.title, "author": given.author, "licence": given.licence}
     words = (given.lesson, "--auto", "--speed", str(given.speed), *(["--trust"] if given.trust else []))
-    return Recorded(words, given.output, {name: text for name, text in about.items() if text})
+    return Recorded(words, Wanted(os.path.abspath(given.output), {name: text for name, text in about.items() if text}, force=True))
 
 
 def main(name: str, argv: Sequence[str], front: Front) -> int:
@@ -130,6 +132,7 @@ def main(name: str, argv: Sequence[str], front: Front) -> int:
         return FAILED
     if given.restart:
         progress.forget(document)
+    where = os.getcwd()
     with contextlib.ExitStack() as prepared:
         try:
             lacks = prepared.enter_context(_prepared(document, front.out))
@@ -138,7 +141,7 @@ def main(name: str, argv: Sequence[str], front: Front) -> int:
             if page is None:
                 raise
             return _play_recording(page, refused, given, front)
-        return _play(document, lacks, progress, given, front)
+        return _play(document, lacks, progress, given, front, where)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -209,12 +212,27 @@ def _prepared(document: Document, out: TextIO) -> Iterator[dict[str, Lack]]:
 
 
 # --- the session --------------------------------------------------------------------------------------------------------------
-def _play(document: Document, lacks: dict[str, Lack], progress: Progress, given: argparse.Namespace, front: Front) -> int:
+def _of_lesson(wanted: Wanted, document: Document, lacks: dict[str, Lack]) -> Wanted:
+    """What the first line of a lesson's recording tells: which page it was, and what the machine had of what the page needs."""
+    with open(document.path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    about: dict[str, object] = {
+        "title": document.title,
+        "walkthrough": {"name": os.path.basename(document.path), "sha256": digest},
+        "caps": [need for need in document.all_needs if need not in lacks],
+    }
+    return msgspec.structs.replace(wanted, about={**about, **wanted.about})
+
+
+def _play(document: Document, lacks: dict[str, Lack], progress: Progress, given: argparse.Namespace, front: Front, where: str) -> int:
     alone = given.auto or not front.interactive
     first, mark, told = _first(document, progress.mark(document), given.step, alone=alone)
     made: list[Lesson] = []
 
     def make(session: Session, stage: Stage) -> LessonPort:
+        session.folder = where
+        if front.record is not None:
+            session.recorder.start(_of_lesson(front.record, document, lacks))
         for line in told:
             stage.tell(learning_text.line(("warn", line)))
         lesson = Lesson(

@@ -33,13 +33,17 @@ class Narrator:
         self._asked: dict[int, int] = {}  # line of the question -> seq of its record
         self._rules: list[Rules] = []
         self._predicts = False
+        # The page and the step that it has reached; replaced whole, read by any thread.
+        self.reached: tuple[StepReached, ...] = ()
 
     def tells(self, moment: Moment) -> None:
         """Write what a moment of the play brings, before anything of it is shown or run."""
         if isinstance(moment, StepBegins):
             step = moment.step
             self._predicts = step is not None and any(isinstance(part, Prediction) for part in step.parts)
-            self._log.publish(StepReached(moment.number, step.slug if step else "", step.title if step else self._title))
+            here = StepReached(moment.number, step.slug if step else "", step.title if step else self._title)
+            self.reached = (*self.reached[:1], here)
+            self._log.publish(here)
         elif isinstance(moment, Reading):
             self._reading(moment)
         elif isinstance(moment, Asking):

@@ -105,6 +105,7 @@ class Player:
         Closing the generator (or dropping it) ends the play where it stands; the session is left as it is then.
         """
         narrator = Narrator(self._session.log, self.document.title)
+        self._session.recorder.reached = lambda: narrator.reached
         with contextlib.closing(self._moments()) as moments:
             guess: int | None = None
             while True:
