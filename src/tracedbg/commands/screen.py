@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from tracedbg.model.events import (
     CallReturned,
@@ -25,13 +25,23 @@ from tracedbg.model.events import (
 )
 from tracedbg.model.text import Shown, visible
 from tracedbg.render.lines import line_of
-from tracedbg.session.logview import LogView
 
 PROMPT = Shown("tracedbg> ")
 Piece = tuple[str, Shown]
 Pieces = tuple[Piece, ...]
 
 _LANE_WIDTH = 8
+
+
+class View(Protocol):
+    """Which part of a log is shown: the live one's is `session.logview.LogView`."""
+
+    @property
+    def detail(self) -> Detail:
+        """The level up to which events are shown."""
+
+    def wants(self, record: Record) -> bool:
+        """Whether a record is shown."""
 
 
 class Lines:
@@ -43,7 +53,7 @@ class Lines:
         echo: show lines that came from a script as if they had been typed.
     """
 
-    def __init__(self, view: LogView, *, times: bool, echo: bool) -> None:
+    def __init__(self, view: View, *, times: bool, echo: bool) -> None:
         self.view, self.times, self.echo = view, times, echo
         # The last call's line, and how often it came again since it was shown.
         self._last = ("", "")
