@@ -30,7 +30,7 @@ from tracedbg.model.text import visible
 from tracedbg.render.styles import prompt_toolkit_rules
 
 from .completer import HostCompleter
-from .flow import Flow
+from .flow import Flow, Newest, PacedApplication
 from .foreground import Handover, parse_keys, pass_bytes
 from .history import LineHistory, history_path
 from .host import Host
@@ -51,20 +51,6 @@ class _Leave(enum.Enum):
     FOREGROUND = "foreground"
 
 
-class _Screen(Application[_Leave]):
-    """An application that leaves the drawing to the flow when its next frame is due at once.
-
-    After Enter that saves one of two drawings, a third of the time from the key to the answer on the screen.
-    """
-
-    imminent: Callable[[], bool] = staticmethod(lambda: False)
-
-    def invalidate(self) -> None:
-        """As the base class; nothing to do when a frame comes within milliseconds."""
-        if not self.imminent():
-            super().invalidate()
-
-
 class Terminal:
     """Keyboard and screen of a session.
 
@@ -72,15 +58,21 @@ class Terminal:
         host: the side that runs commands.
         pump: the lines on their way to the screen.
         environ: ``TERM``, ``NO_COLOR``, ``HOME``, ``XDG_STATE_HOME``.
+        newest: gives the split's log where it is not simply what was shown last: a replay can go back.
+        space: what Space does on an empty line; it tells whether it did anything.
     """
 
-    def __init__(self, host: Host, pump: Pump, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, host: Host, pump: Pump, environ: Mapping[str, str] = os.environ, *, newest: Newest | None = None,
+        space: Callable[[], bool] | None = None,
+    ) -> None:  # fmt: skip
         self._host = host
         self._pump = pump
         self._environ = environ
         self._input = Vt100Input(sys.stdin)
         self._output = FrameOutput(sys.stdout, environ)
-        self._flow = Flow(pump, self._output)
+        self._flow = Flow(pump, self._output, newest)
+        self._space = space
         self._history = LineHistory(history_path(environ))
         self._buffer = Buffer(
             name="line",
@@ -251,7 +243,7 @@ class Terminal:
             layout = split_layout(self._buffer, self._sources, log=self._flow.newest, context=self._host.context)
         else:
             layout = inline_layout(self._buffer, self._sources)
-        app = _Screen(
+        app = PacedApplication[_Leave](
             layout=layout,
             style=Style(prompt_toolkit_rules()),
             include_default_pygments_style=False,
@@ -349,6 +341,10 @@ class Terminal:
     def toggle_hold(self) -> None:
         """F3."""
         self._flow.hold(not self._flow.held)
+
+    def space(self) -> bool:
+        """Space on an empty line; False for an ordinary blank."""
+        return self._space is not None and self._space()
 
     def clear(self) -> None:
         """Ctrl-L."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from prompt_toolkit.application import Application
 
@@ -44,10 +45,36 @@ RING = 2000
 """Lines that the split's log can show."""
 
 
-class Flow:
-    """Moves lines from the pump to whichever application is on the screen."""
+Newest = Callable[[int], Sequence[StyledLine]]
+"""Gives the newest lines of a log, oldest first, as many as asked for."""
 
-    def __init__(self, pump: Pump, output: FrameOutput) -> None:
+_T = TypeVar("_T")
+
+
+class PacedApplication(Application[_T]):
+    """An application that leaves the drawing to the flow when its next frame is due at once.
+
+    After Enter that saves one of two drawings, a third of the time from the key to the answer on the screen.
+    """
+
+    imminent: Callable[[], bool] = staticmethod(lambda: False)
+
+    def invalidate(self) -> None:
+        """As the base class; nothing to do when a frame comes within milliseconds."""
+        if not self.imminent():
+            super().invalidate()
+
+
+class Flow:
+    """Moves lines from the pump to whichever application is on the screen.
+
+    Args:
+        pump: where they come from.
+        output: the terminal.
+        newest: gives the lines of the split's log; without it, those that were shown last.
+    """
+
+    def __init__(self, pump: Pump, output: FrameOutput, newest: Newest | None = None) -> None:
         self._pump = pump
         self._output = output
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,6 +88,8 @@ class Flow:
         self._held_shown = 0
         self._missed = Pump()  # lines that came while the split covered the ordinary screen
         self._ring: deque[StyledLine] = deque(maxlen=RING)
+        self._newest = newest
+        self._frozen: Sequence[StyledLine] = ()  # what that gave when the flow was held
         self.held = False
         self._began = 0.0
 
@@ -133,6 +162,7 @@ class Flow:
         """Freeze the flow, or let it go on."""
         self.held = on
         self._held_shown = 0
+        self._frozen = self._newest(RING) if on and self._newest is not None else ()
         self._schedule()
 
     def waiting(self) -> int:
@@ -141,6 +171,8 @@ class Flow:
 
     def newest(self, count: int) -> list[StyledLine]:
         """The last `count` lines that were shown, oldest first."""
+        if self._newest is not None:
+            return list(self._frozen[-count:] if self.held else self._newest(count)) if count else []
         return list(islice(self._ring, max(0, len(self._ring) - count), None))
 
     def imminent(self) -> bool:

@@ -59,6 +59,10 @@ class Actions(Protocol):
         """Ctrl-L."""
         ...
 
+    def space(self) -> bool:
+        """Space on an empty line; False for an ordinary blank."""
+        ...
+
 
 def key_bindings(actions: Actions) -> KeyBindingsBase:
     """Our bindings and the ones that accept a suggestion."""
@@ -102,6 +106,11 @@ def key_bindings(actions: Actions) -> KeyBindingsBase:
     @bindings.add("c-l")
     def _clear(_event: KeyPressEvent) -> None:
         actions.clear()
+
+    @bindings.add(" ", filter=plain & Condition(lambda: not _text()))
+    def _space(event: KeyPressEvent) -> None:
+        if not actions.space():
+            event.current_buffer.insert_text(" ")
 
     # Up and Down belong to the history until a candidate has been chosen with Tab; then they move in the menu.
     nothing_chosen = Condition(lambda: not _candidate_chosen())
