@@ -18,6 +18,7 @@ from tracedbg.lang.reference import reference
 from tracedbg.model import events as ev
 from tracedbg.model.ids import Role, Source
 from tracedbg.render.lines import line_of
+from tracedbg.replay.commands import all_commands as replay_commands
 from tracedbg.tracer.lifecycle import TABLE
 from tracedbg.walk import course, shipped
 from tracedbg.walk.catalogue import CHAPTERS, RULES
@@ -245,6 +246,46 @@ def with_diagram(page: str) -> str:
     return replaced
 
 
+_REPLAY = """\
+# Playing a recording again
+
+    tracedbg replay FILE [--speed X] [--idle SECONDS] [--from PLACE] [--paused] [--no-questions] [--log LEVEL]
+
+plays what `tracedbg record` or `--events` has written, at a prompt like the live one, with the same keys (F1 help, F2 split, F3 hold).
+Nothing that was recorded is run: there is no program, no ptrace request and no thread that could make one. So it works where tracing is
+refused, and without the libraries for debug information.
+
+* Time runs as it did, `--speed` times as fast; no pause is longer than `--idle` (2 s). Space on an empty line, or Ctrl-C, pauses.
+* Predictions are asked again before their answer is shown; Enter alone skips one. What was guessed when it was recorded is told behind it.
+* An ordinary terminal cannot take lines back: a jump says where it leads (`back at 412, 1.234 s, in 3: ...`) and shows the lines
+  before that place once more. The split (F2) is drawn anew, with the source or the registers as they were.
+* Registers, source, frames and threads are those of the last stop at which they were kept; the answer says which, and since when the
+  program runs again.
+* Where nobody sits at the terminal, or with `--speed 0`, all of it is printed at once. Commands on standard input make a script: one a
+  line, the first that fails ends it with status 1 (`tracedbg --keep-going replay FILE` goes on).
+* Kinds of events and fields of later versions are shown as unknown or ignored; a line that is no event is an error that names it; a
+  recording without its end is played up to there, and that is said.
+
+The code: `replay/tape.py` (marks), `replay/deck.py` (time and place), `replay/drawing.py`, `replay/state.py`,
+`replay/host.py` (the thread).
+
+Commands may be shortened as at the live prompt, Enter repeats those for which that makes sense. `help NAME` tells more.
+"""
+
+
+def replay_page() -> str:
+    """docs/REPLAY.md: how a recording is played, and each command of the replay in one line."""
+    out = [_REPLAY]
+    table = replay_commands()
+    for family, title in table.families.items():
+        rows = [row for row in table.rows if row.family == family]
+        out.append(f"\n## {title}\n\n| command | also | what it does |\n| --- | --- | --- |\n")
+        for row in rows:
+            also = ", ".join(f"`{alias}`" for alias in row.aliases)
+            out.append(f"| `{row.usage.replace('|', chr(92) + '|')}` | {also} | {row.help.summary} |\n")
+    return "".join(out)
+
+
 @functools.cache
 def pages() -> dict[Path, str]:
     """Every made page with its text as it should be."""
@@ -252,6 +293,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "REFERENCE.md": reference_page(),
         DOCS / "EVENTS.md": events_page(),
+        DOCS / "REPLAY.md": replay_page(),
         DOCS / "LESSONS.md": lessons_page(),
         DOCS / "sources.md": sources_page(),
         internals: with_diagram(internals.read_text(encoding="utf-8")),

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from tracedbg.session.recorder import Wanted
 
 _LEARN = ("tour", "learn", "record")
-_SUBCOMMANDS = (*_LEARN, "export", "test", "lint", "litmus", "check", "doctor")
+_SUBCOMMANDS = (*_LEARN, "replay", "export", "test", "lint", "litmus", "check", "doctor")
 _EPILOG = """\
 tracedbg tour            the first lesson, ten minutes: what a debugger is to the kernel
 tracedbg learn [LESSON]  play a lesson; without a name, list them by the question that they answer
 tracedbg record LESSON   play it and keep all of it (-o FILE); export FILE --to FORM makes a page, a cast, a trace of it
+tracedbg replay FILE     play a recording again, forward and back, without the program and without tracing
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
 tracedbg doctor          what this machine allows, with reasons and remedies; --json
@@ -89,6 +90,8 @@ def _walk(options: argparse.Namespace) -> int:
     try:
         if name in _LEARN:
             return _learn(options, name, words)
+        if name == "replay":
+            return _replay(options, words)
         if name == "export":
             from tracedbg.exports import commandline as exporting
 
@@ -142,6 +145,36 @@ def _wanted(options: argparse.Namespace) -> Wanted | None:
 
     about: dict[str, object] = {name: text for name in ("title", "author", "licence") if (text := getattr(options, name))}
     return Wanted(os.path.abspath(options.record), about)
+
+
+def _replay(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """Play a recording: the replay and the prompt are joined here.  Neither needs ptrace, nor debug information."""
+    from tracedbg.render.styles import wants_colour
+    from tracedbg.replay import commandline
+
+    asked = commandline.asked(words)
+    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    colour = sys.stdout.isatty() and wants_colour(os.environ)
+    if not at_a_terminal or asked.speed == 0:
+        script = [] if sys.stdin.isatty() else sys.stdin.read().splitlines()
+        status = commandline.play_plain(asked, script, sys.stdout, _width(), colour=colour, keep_going=options.keep_going)
+        sys.stdout.flush()
+        return status
+    from tracedbg.ui.plain import is_dumb, run_plain
+    from tracedbg.ui.pump import Pump
+
+    pump = Pump()
+    host = commandline.host(asked, lambda line, keep: pump.put(line, keep=keep), _width, colour=colour)
+    host.start()
+    if is_dumb(os.environ):
+        run_plain(host, pump)
+    else:
+        from tracedbg.ui.app import Terminal
+
+        terminal = Terminal(host, pump, newest=host.newest, space=host.space)
+        host.leave = terminal.leave
+        terminal.run()
+    return 0
 
 
 def _complain(text: str) -> None:

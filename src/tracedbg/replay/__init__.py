@@ -1,0 +1,1 @@
+"""A recording played again: no program runs, nothing is traced, nothing that is recorded is executed."""
