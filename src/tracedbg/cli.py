@@ -93,9 +93,7 @@ def _walk(options: argparse.Namespace) -> int:
         if name == "replay":
             return _replay(options, words)
         if name == "export":
-            from tracedbg.exports import commandline as exporting
-
-            status = exporting.main(words)
+            status = _export(words)
         else:
             from tracedbg.walk import commandline
 
@@ -109,6 +107,16 @@ def _walk(options: argparse.Namespace) -> int:
         # The reader of our output has gone: as in `_batch`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _export(words: Sequence[str]) -> int:
+    if any(word.partition("=")[0] == "--site" for word in words):
+        from tracedbg.walk import gallery  # it knows the lessons; exporters know nothing of them
+
+        return gallery.main(words, sys.stdout)
+    from tracedbg.exports import commandline
+
+    return commandline.main(words)
 
 
 def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tracedbg export",
         description="Write a recording as something else; it is read only, nothing in it is run.",
-        epilog=f"forms:\n{forms}",
+        epilog=f"forms:\n{forms}\n\ntracedbg export --site DIR makes a web site of all lessons (--site DIR --help tells more).",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help="a recording: what --events and tracedbg record write")
