@@ -165,6 +165,8 @@ def lessons_page() -> str:
         "This page is made from `src/tracedbg/walkthroughs/` and `src/tracedbg/walk/catalogue.py` by `python -m tests.regenerate`.\n",
         "Each lesson is a page to read here, and better at the prompt: `tracedbg learn` lists them, `tracedbg learn NAME` plays one, and",
         "`tracedbg check` plays all and says which rules hold on your kernel.\n",
+        "Every lesson ships the recording of a play, for machines that cannot trace: `tracedbg replay NAME` plays that, and",
+        "`tracedbg export --site DIR` makes a web site of all of them ([RECORDING.md](RECORDING.md) tells more).\n",
         "The order is that of a course. Those marked deep or expert can wait.\n",
         "\n".join(rows),
         "## Where each rule is shown\n",

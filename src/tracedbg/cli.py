@@ -116,7 +116,16 @@ def _export(words: Sequence[str]) -> int:
         return gallery.main(words, sys.stdout)
     from tracedbg.exports import commandline
 
-    return commandline.main(words)
+    return commandline.main(words, _recording)
+
+
+def _recording(name: str) -> str:
+    """The recording that somebody means: a file, or that of a lesson that ships."""
+    if "/" in name or os.path.lexists(name):
+        return name
+    from tracedbg.walk.shipped import recording_of
+
+    return str(recording_of(name) or name)
 
 
 def _learn(options: argparse.Namespace, name: str, words: Sequence[str]) -> int:
@@ -160,7 +169,7 @@ def _replay(options: argparse.Namespace, words: Sequence[str]) -> int:
     from tracedbg.render.styles import wants_colour
     from tracedbg.replay import commandline
 
-    asked = commandline.asked(words)
+    asked = commandline.asked(words, _recording)
     at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     colour = sys.stdout.isatty() and wants_colour(os.environ)
     if not at_a_terminal or asked.speed == 0:

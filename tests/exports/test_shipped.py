@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.exports.wellformed import CHECKS, harmless_page
+from tracedbg import cli
 from tracedbg.eventlog.recordings import load
 from tracedbg.exports.forms import FORMS, LESSONS_HAVE_IT, Kind, made
 from tracedbg.walk import shipped
@@ -61,3 +63,17 @@ def test_a_lesson_is_played_by_asciinema(tmp_path: Path) -> None:
         os.close(slave)
     assert b"When the tracer thread ends" in done.stdout
     assert b"TracerPid" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_lesson_is_exported_and_replayed_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["export", "tour", "--to", "markdown"]) == 0
+    assert capsys.readouterr().out == made("markdown", load(str(RECORDINGS[0])))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli.main(["replay", "tour", "--speed", "0"]) == 0
+    assert "Who may command" in capsys.readouterr().out
+    (tmp_path / "tour").write_text("no recording")
+    assert cli.main(["export", "tour", "--to", "markdown"]) == 2, "a file that is there is meant"

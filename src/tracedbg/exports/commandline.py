@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.model.errors import BadArgument
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"forms:\n{forms}\n\ntracedbg export --site DIR makes a web site of all lessons (--site DIR --help tells more).",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="a recording: what --events and tracedbg record write")
+    parser.add_argument("file", metavar="FILE", help="a recording: what --record and tracedbg record write; or the name of a lesson")
     parser.add_argument("--to", default="", metavar="FORM", help="which form; without it the ending of OUT decides")
     parser.add_argument(
         "-o", "--output", default="", metavar="OUT", help="where to: a file, which is replaced, or a directory; else standard output"
@@ -45,16 +45,18 @@ def _taken(form: Form) -> str:
     return f" ({', '.join(f'--{name}' for name in form.takes)})" if form.takes else ""
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], found: Callable[[str], str] = str) -> int:
     """Run it; the exit status.
 
     Args:
         argv: what followed ``export``.
+        found: the path of the recording that a name means.
 
     Raises:
         UserError: the file is no recording, is damaged, or the output cannot be written.
     """
     given = _parser().parse_args(argv)
+    given.file = found(given.file)
     output = "" if given.output == "-" else given.output
     name = given.to or _form_of(output)
     form = FORMS.get(name)

@@ -57,8 +57,12 @@ class Asked(msgspec.Struct, frozen=True):
     verify: bool
 
 
-def asked(words: Sequence[str]) -> Asked:
+def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
     """Read the words behind ``replay``.
+
+    Args:
+        words: as they were typed.
+        found: the path of the recording that a name means.
 
     Raises:
         UserError: a number is none.
@@ -70,7 +74,7 @@ def asked(words: Sequence[str]) -> Asked:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="a recording: what --events and tracedbg record write")
+    parser.add_argument("file", metavar="FILE", help="a recording: what --record and tracedbg record write; or the name of a lesson")
     parser.add_argument("--speed", metavar="X", help="how many times as fast as it was (1 at a terminal); 0 prints all at once")
     parser.add_argument("--idle", metavar="SECONDS", default=str(IDLE_S), help="the longest pause that is played, 2 unless told")
     parser.add_argument("--from", dest="start", metavar="PLACE", default="", help="begin at a record, a time (1.5s) or a section")
@@ -80,7 +84,7 @@ def asked(words: Sequence[str]) -> Asked:
     parser.add_argument("--verify", action="store_true", help="run the recorded lines here, and show what differs")
     given = parser.parse_args(words)
     return Asked(
-        given.file,
+        found(given.file),
         None if given.speed is None else factor_of(given.speed, "speed"),
         factor_of(given.idle, "pause"),
         given.start,
