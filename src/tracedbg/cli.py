@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from tracedbg.session.recorder import Wanted
 
 _LEARN = ("tour", "learn", "record")
-_SUBCOMMANDS = (*_LEARN, "replay", "export", "test", "lint", "litmus", "check", "doctor")
+_SUBCOMMANDS = (*_LEARN, "replay", "export", "trim", "note", "test", "lint", "litmus", "check", "doctor")
 _EPILOG = """\
 tracedbg tour            the first lesson, ten minutes: what a debugger is to the kernel
 tracedbg learn [LESSON]  play a lesson; without a name, list them by the question that they answer
 tracedbg record LESSON   play it and keep all of it (-o FILE); export FILE --to FORM makes a page, a cast, a trace of it
 tracedbg replay FILE     play a recording again, forward and back, without the program and without tracing
+tracedbg trim FILE       keep a part of a recording; note FILE --at SEQ TEXT adds a remark to it
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
 tracedbg doctor          what this machine allows, with reasons and remedies; --json
@@ -94,6 +95,10 @@ def _walk(options: argparse.Namespace) -> int:
             return _replay(options, words)
         if name == "export":
             status = _export(words)
+        elif name in ("trim", "note"):
+            from tracedbg.exports import editing_commandline as editing
+
+            status = editing.main(name, words)
         else:
             from tracedbg.walk import commandline
 

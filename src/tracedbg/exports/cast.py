@@ -13,6 +13,7 @@ from tracedbg.render.markdown import markdown_lines
 from tracedbg.render.styles import StyledLine, lane_style, paint
 
 from .story import Answer, Command, Happened, Item, LeftOut, Question, Revealed, Section, Story, Told
+from .transcript import marked
 
 COLUMNS, ROWS = 100, 30
 IDLE_S = 2.0
@@ -88,7 +89,7 @@ def _drawn(item: Item, story: Story, columns: int) -> Iterator[StyledLine]:
         if item.kind == "program":
             yield from ((("plain", Shown("    ")), ("code", visible(line))) for line in item.text.expandtabs(4).split("\n"))
         elif item.kind not in ("hint", "notes"):
-            yield from markdown_lines(item.text, columns, colour=True)
+            yield from markdown_lines(marked(item), columns, colour=True)
         yield ()
     elif isinstance(item, Command):
         if not item.asserts:  # it is shown when it has been met: it may give the answer to a question away

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", default="", metavar="OUT", help="where to: a file, which is replaced, or a directory; else standard output"
     )
+    parser.add_argument("--redact", action="store_true", help="replace addresses and paths, the same one by the same word")
     for name, option in OPTIONS.items():
         parser.add_argument(f"--{name}", default=None, metavar=option.metavar, type=int if option.most else str, help=option.about)
     return parser
@@ -65,6 +66,10 @@ def main(argv: Sequence[str], found: Callable[[str], str] = str) -> int:
     options = _options(name, form, given)
     _check_output(given.file, output, name, form, one=bool(options.section))
     recording = read(given.file)
+    if given.redact:
+        from .redacting import redact
+
+        recording = redact(recording)
     with Progress(sys.stderr, f"writing {name}", at_once=len(recording.records) > _MANY):
         out = form.make(recording, options)
     _deliver(out, output, one=bool(options.section))

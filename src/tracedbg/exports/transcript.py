@@ -92,7 +92,12 @@ def _told(item: Told) -> Iterator[str]:
         # Inside HTML only HTML's own escapes keep text from being more.
         yield from [f"<details><summary>{html.escape(visible(item.summary))}</summary>", "", *prose(item.text), "</details>", ""]
     else:
-        yield from prose(item.text)
+        yield from prose(marked(item))
+
+
+def marked(item: Told) -> str:
+    """Its Markdown; what was added to the recording later says so."""
+    return f"**Note:** {item.text}" if item.kind == "remark" else item.text
 
 
 def _revealed(question: Question, story: Story) -> Iterator[str]:

@@ -24,6 +24,7 @@ from tracedbg.model.events import (
     ProgramOutput,
     Record,
     StepReached,
+    TextTold,
     ThreadAsleep,
     TraceeBorn,
     TraceeGone,
@@ -57,6 +58,7 @@ class _Typed(msgspec.Struct):
     text: str
     failed: str = ""
     expected: list[str] = msgspec.field(default_factory=list)
+    remarks: list[str] = msgspec.field(default_factory=list)
 
 
 def walkthrough(recording: Recording) -> str:
@@ -100,6 +102,7 @@ def _first(text: str) -> str:
 
 
 def _written(command: _Typed) -> Iterator[str]:
+    yield from (f"# {visible(line)}" for line in command.remarks)
     if command.failed:
         yield f"# {visible(command.text)}: {visible(command.failed)}"
         return
@@ -138,6 +141,9 @@ class _Maker:
             self._drop(event.by)
         elif isinstance(event, LaneOpened):
             self._opened(record, event)
+        elif isinstance(event, TextTold):
+            if self.typed and event.kind == "remark":
+                self.typed[-1].remarks += event.text.splitlines()
         else:
             self._event(record)
 

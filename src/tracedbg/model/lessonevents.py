@@ -23,7 +23,10 @@ class StepReached(Event, frozen=True, tag="step"):
 
 
 class TextTold(Event, frozen=True, tag="told"):
-    """Markdown of the page: ``prose``, ``rule`` (after the step that shows it), ``program``, ``why``, ``hint``, ``more``, ``notes``."""
+    """Markdown of the page: ``prose``, ``rule`` (after the step that shows it), ``program``, ``why``, ``hint``, ``more``, ``notes``.
+
+    ``remark`` is what somebody added later to the recording, about the record of `Record.of`.
+    """
 
     kind: str
     text: str
