@@ -261,15 +261,15 @@ refused, and without the libraries for debug information.
 * Predictions are asked again before their answer is shown; Enter alone skips one. What was guessed when it was recorded is told behind it.
 * An ordinary terminal cannot take lines back: a jump says where it leads (`back at 412, 1.234 s, in 3: ...`) and shows the lines
   before that place once more. The split (F2) is drawn anew, with the source or the registers as they were.
-* Registers, source, frames and threads are those of the last stop at which they were kept; the answer says which, and since when the
-  program runs again.
+* Registers, source and frames are those of the last stop at which they were kept; the answer says which, and since when the program runs
+  again. Who is in a wait call, what each thread does and which tracee runs follows from the events up to that place.
 * Where nobody sits at the terminal, or with `--speed 0`, all of it is printed at once. Commands on standard input make a script: one a
   line, the first that fails ends it with status 1 (`tracedbg --keep-going replay FILE` goes on).
 * Kinds of events and fields of later versions are shown as unknown or ignored; a line that is no event is an error that names it; a
   recording without its end is played up to there, and that is said.
 
-The code: `replay/tape.py` (marks), `replay/deck.py` (time and place), `replay/drawing.py`, `replay/state.py`,
-`replay/host.py` (the thread).
+The code: `replay/tape.py` (marks), `replay/deck.py` (time and place), `replay/drawing.py`, `replay/state.py`
+and `replay/fold.py` (what could be seen), `replay/host.py` (the thread).
 
 Commands may be shortened as at the live prompt, Enter repeats those for which that makes sense. `help NAME` tells more.
 """

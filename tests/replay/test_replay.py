@@ -92,7 +92,7 @@ def test_forward_and_back_is_where_it_was(seed: int) -> None:
         fresh = Player(recording)
         if deck.position:
             fresh.run(f"seek {deck.tape.records[deck.position - 1].seq}")
-        for line in ("info registers", "info threads", "info waitqueue", "info source", "backtrace", "where"):
+        for line in ("info registers", "info threads", "info waitqueue", "info source", "backtrace", "info lanes", "where"):
             assert player.run(line) == fresh.run(line), line
 
 
@@ -267,6 +267,26 @@ def test_the_state_that_was_kept() -> None:
     assert player.run("info registers")[1].endswith("0x400003")
 
 
+def test_what_follows_from_the_events() -> None:
+    player = Player(lesson())
+    player.run("seek 7")
+    assert player.run("info waitqueue") == ["nobody is in a wait call here"]
+    player.run("seek 9")
+    assert player.run("info waitqueue")[1] == "process 70: w1  wait4(-1, __WALL), entered at 8 (0.000 s), not seen asleep so far"
+    player.run("seek 10")
+    assert player.run("info waitqueue")[1].endswith("seen asleep in do_wait at 10 [user]")
+    assert player.deck.states.sleepers(10) == ["w1"]
+    assert player.run("info threads") == ["nothing is traced here"]
+    player.run("continue")
+    stop = player.deck.position
+    assert player.run("info threads")[1] == "* 1  4242 main"
+    player.run("step 3")
+    assert player.run("info threads")[1].startswith("4242: running (continue), told at ")
+    assert any(line.startswith("w1       wait4(-1, __WALL)") for line in player.run("info lanes"))
+    player.run(f"seek {stop}")
+    assert player.run("info threads")[0] == f"threads as kept at {stop}, when process 4242 stood at main at small.c:3:"
+
+
 # --- whatever was recorded ------------------------------------------------------------------------------------------------------
 def test_hostile_text_is_made_visible() -> None:
     evil = [
@@ -291,7 +311,7 @@ def test_hostile_text_is_made_visible() -> None:
     ]
     player = Player(made([(seq, HOSTILE if seq % 2 else "repl", event, 5) for seq, event in enumerate(evil)], HOSTILE))
     shown = player.run("play")
-    for line in ("info registers", "info threads", "info waitqueue", "list", "bt", "where", "info sections", "info stops",
+    for line in ("info registers", "info threads", "info waitqueue", "list", "bt", "info lanes", "where", "info sections", "info stops",
                  "info recording", "log last 100", "seek " + HOSTILE, "search " + HOSTILE, "rc", "seek end"):  # fmt: skip
         shown += player.run(line)
     assert len(shown) > 40

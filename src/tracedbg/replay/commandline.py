@@ -20,12 +20,12 @@ from tracedbg.model.events import Detail
 from tracedbg.render.styles import StyledLine, paint
 
 from .commands import factor_of
-from .deck import IDLE_S, Deck, Put, seconds
+from .deck import IDLE_S, Deck, Put
 from .drawing import Drawing
 from .host import PROMPT, Console, ReplayHost
 from .looking import LEVELS
 from .state import States
-from .tape import Tape
+from .tape import Tape, seconds
 
 _EPILOG = """\
 At a terminal the recording is played at a prompt like the live one: Space or Ctrl-C pauses, help lists the commands, F2 shows the

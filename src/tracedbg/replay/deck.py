@@ -22,12 +22,12 @@ from tracedbg.model.events import (
     StepReached,
     TextTold,
 )
-from tracedbg.model.text import Shown, visible
+from tracedbg.model.text import visible
 from tracedbg.render.styles import StyledLine
 
 from .drawing import Drawing
 from .state import States
-from .tape import SECOND, Tape
+from .tape import SECOND, Tape, seconds
 
 IDLE_S = 2.0
 """Longest pause between two records, in recorded seconds: people read and think while they record."""
@@ -336,10 +336,3 @@ class Deck:
         where = f", in {section.number}: {section.heading}" if section is not None and section.number else ""
         end = ", the end" if self.position == len(self.tape) else ""
         return f"{last.seq}, {seconds(last.t)}{where}{end}"
-
-
-def seconds(nanoseconds: int) -> Shown:
-    """A time as it is written in `seek`: ``1.234 s``."""
-    sign = "-" if nanoseconds < 0 else ""
-    whole, part = divmod(abs(nanoseconds) // 1_000_000, 1000)
-    return Shown(f"{sign}{whole}.{part:03d} s")

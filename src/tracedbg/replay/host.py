@@ -19,7 +19,8 @@ from tracedbg.model.text import Shown, visible
 from tracedbg.render.styles import StyledLine
 
 from .commands import Context, all_commands
-from .deck import Deck, seconds
+from .deck import Deck
+from .tape import seconds
 
 PROMPT = "replay> "
 _SIDE_ROWS = 60
@@ -188,7 +189,7 @@ class ReplayHost:
         section = deck.tape.section(position)
         if section is not None and section.number:
             fields.append(("section", f"{section.number}/{deck.tape.sections[-1].number}"))
-        return fields
+        return [*fields, ("queue", " ".join(deck.states.sleepers(position)) or "empty")]
 
     def prompt(self) -> str:
         """The prompt; a question has one of its own."""

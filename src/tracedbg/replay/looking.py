@@ -16,8 +16,9 @@ from tracedbg.model.events import Detail, PredictionAsked, PredictionRevealed, S
 from tracedbg.model.text import Shown, visible
 from tracedbg.render.lines import line_of
 
-from .deck import Deck, seconds
+from .deck import Deck
 from .moving import must_have_sections
+from .tape import seconds
 
 table = CommandTable("looking", "Looking at what was")
 
@@ -86,6 +87,15 @@ def source(deck: Deck) -> Lines:
     Example: info source
     """
     return deck.states.source(deck.position)
+
+
+@table.add("info lanes")
+def lanes(deck: Deck) -> Lines:
+    """Show which call each thread was inside of.
+
+    Example: info lanes
+    """
+    return deck.states.lanes(deck.position)
 
 
 @table.add("info sections")

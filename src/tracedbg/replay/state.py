@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracedbg.model.events import ThreadAsleep
 from tracedbg.model.text import Shown, visible
 
-from .tape import Kept, Tape
+from .fold import Snapshots, Under
+from .tape import Kept, Tape, seconds
 
 _MOST = 200
 """Lines of one answer."""
@@ -27,6 +29,7 @@ class States:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
+        self._snapshots = Snapshots(tape.records)
 
     # --- kept -----------------------------------------------------------------------------------------------------------------
     def _kept(self, position: int, what: str) -> tuple[Kept | None, list[Shown]]:
@@ -69,18 +72,48 @@ class States:
         return out + head + _listing(kept)
 
     def threads(self, position: int) -> list[Shown]:
-        """The threads."""
-        kept, out = self._kept(position, "threads")
-        if kept is None:
-            return out
-        return out + ([short(thread) for thread in kept.state.threads[:_MOST]] or [Shown("none were kept")])
+        """The threads: as they were kept while the program still stands there, and as far as the events told otherwise."""
+        kept = self._tape.kept_at(position)
+        if kept is not None and kept.state.threads and self._tape.resumed_since(kept, position) is None:
+            return self._kept(position, "threads")[1] + [short(thread) for thread in kept.state.threads[:_MOST]]
+        out = [Shown("threads, as far as the events told up to here:")]
+        tasks = [(tid, task) for tid, task in self._snapshots.at(position).tasks.items() if not task.ended]
+        if not tasks:
+            return [Shown("nothing is traced here")]
+        for tid, task in tasks[:_MOST]:
+            of = f" of process {task.pid}" if task.pid not in (0, tid) else ""
+            out.append(short(f"{tid}{of}: {task.words}, told at {task.seq}"))
+        return out
 
+    # --- told -----------------------------------------------------------------------------------------------------------------
     def waitqueue(self, position: int) -> list[Shown]:
-        """Who slept on the wait queue of tracedbg."""
-        kept, out = self._kept(position, "wait queue")
-        if kept is None:
-            return out
-        return out + ([short(f"{lane:<8} {call}") for lane, call in kept.state.queue[:_MOST]] or [Shown("nobody slept")])
+        """Who is in a wait call, on whose queue, and how it is known that it sleeps."""
+        now = self._snapshots.at(position)
+        out: list[Shown] = []
+        for lane, under in list(now.calls.items())[:_MOST]:
+            if under.waits:
+                process = now.processes.get(lane, 0)
+                whose = f"process {process}: " if process else ""
+                out.append(
+                    short(f"{whose}{lane}  {under.text}, entered at {under.entered.seq} ({seconds(under.entered.t)}), {_asleep(under)}")
+                )
+        return [Shown("wait queues, as far as the events told up to here:"), *out] if out else [Shown("nobody is in a wait call here")]
+
+    def lanes(self, position: int) -> list[Shown]:
+        """What each thread is inside of."""
+        now = self._snapshots.at(position)
+        names = list(dict.fromkeys([*now.processes, *now.calls]))[:_MOST]
+        out = []
+        for lane in names:
+            under = now.calls.get(lane)
+            doing = f"{under.text}, entered at {under.entered.seq}" if under is not None else "in no call"
+            out.append(short(f"{lane:<8} {doing}"))
+        return out or [Shown("no thread has been told of here")]
+
+    def sleepers(self, position: int) -> list[str]:
+        """The lanes that were seen asleep in a wait call and have not returned."""
+        calls = self._snapshots.at(position).calls
+        return [lane for lane, under in calls.items() if under.waits and under.asleep is not None]
 
     def side(self, position: int, rows: int) -> list[Shown]:
         """For the pane of the split: source if there is some, registers otherwise, and what is known without them."""
@@ -93,6 +126,13 @@ class States:
         if kept is not None and kept.state.registers:
             return out + [short(f"{name:<9}{value}") for name, value in kept.state.registers[:_MOST]]
         return self.threads(position)
+
+
+def _asleep(under: Under) -> str:
+    seen = under.asleep
+    if seen is None or not isinstance(seen.event, ThreadAsleep):
+        return "not seen asleep so far"
+    return f"seen asleep in {seen.event.wchan or '?'} at {seen.seq} [{seen.source.value}]"
 
 
 def short(text: str) -> Shown:

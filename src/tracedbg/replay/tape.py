@@ -15,7 +15,7 @@ import msgspec
 from tracedbg.eventlog.recordings import Recording
 from tracedbg.model.errors import BadArgument, NotFound
 from tracedbg.model.events import LineEntered, Record, StateKept, StepReached, TraceeGone, TraceeResumed, TraceeStopped
-from tracedbg.model.text import visible
+from tracedbg.model.text import Shown, visible
 
 SECOND = 1_000_000_000
 
@@ -233,3 +233,10 @@ def _moved(marks: Sequence[int], position: int, count: int) -> int:
         return marks[min(number, len(marks) - 1)] if marks and marks[-1] > position else position
     number = bisect_left(marks, position) + count
     return marks[max(number, 0)] if marks and marks[0] < position else position
+
+
+def seconds(nanoseconds: int) -> Shown:
+    """A time as it is written in `seek`: ``1.234 s``."""
+    sign = "-" if nanoseconds < 0 else ""
+    whole, part = divmod(abs(nanoseconds) // 1_000_000, 1000)
+    return Shown(f"{sign}{whole}.{part:03d} s")
