@@ -112,7 +112,9 @@ def test_the_front_page_leads_to_every_lesson_question_and_rule() -> None:
 @pytest.mark.slow
 def test_a_site_is_brought_up_to_date_and_what_others_put_there_stays(tmp_path: Path, few: None, foreign: Path) -> None:
     site = tmp_path / "deep" / "site"
+    (site / ".tracedbg-site-killed").mkdir(parents=True)  # a run that was killed left it
     export("--site", site, foreign)
+    (site / ".tracedbg-site-killed").rmdir()
     before = contents(site)
     (site / "CNAME").write_text("example.org")
     (site / "lessons" / "mine.html").write_text("mine")
@@ -127,6 +129,7 @@ def test_a_site_is_brought_up_to_date_and_what_others_put_there_stays(tmp_path: 
     assert not [name for name in after if "own-0-script" in name], "what is no longer part of it goes"
     assert b"own-0-script" not in after["index.html"]
     assert os.listdir(tmp_path / "deep") == ["site"]
+    assert set(os.listdir(site)) == {"CNAME", "files", "index.html", "lessons", gallery.LISTING}
 
 
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, few: None) -> None:

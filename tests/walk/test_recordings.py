@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.record_lessons import LICENCE, digest, paced
+from tests.record_lessons import LICENCE, PYTHON, anywhere, digest, paced
 from tests.regenerate import read
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.exports.story import LeftOut, Question, Story, tell
@@ -74,6 +75,12 @@ def test_nothing_in_them_tells_of_the_machine() -> None:
         assert set(_MACHINE.findall(data)) == set(), f"{path.name}; {AGAIN}"
         assert len(node) < 6 or node not in data
         assert len(data) < 400_000, path.name
+
+
+def test_names_of_the_machine_are_taken_out() -> None:
+    line = f'{{"seq":1,"ev":"line","text":"{sys.executable} /tmp/tracedbg-ab_3cdef/prog"}}\n'.encode()
+    _, rest = anywhere(b'{"title":"x"}\n' + line, LESSONS[0]).split(b"\n", 1)
+    assert rest == f'{{"seq":1,"ev":"line","text":"{PYTHON} /tmp/tracedbg-lesson/prog"}}\n'.encode()
 
 
 def test_a_reader_has_time_to_read() -> None:

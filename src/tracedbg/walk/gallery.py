@@ -33,6 +33,9 @@ FRONT = "index.html"
 LISTING = ".tracedbg-site.json"
 """Names the files that a former run made: these it may replace and remove."""
 
+_UNFINISHED = ".tracedbg-site-"
+"""Begins the name of a folder in which a site is being made."""
+
 TITLE = "How a debugger works, seen from the kernel"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}")
 _PATH = re.compile(rf"(?:[a-z]+/)?{_NAME.pattern}")
@@ -59,20 +62,23 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="recordings of your own, shown behind the lessons")
     given = parser.parse_args(argv)
     began = time.monotonic()
-    site = os.path.abspath(given.site)
+    site = os.path.realpath(given.site)
     former = _former(site)
-    parent = os.path.dirname(site)
+    # On the same file system as its place: beside it, or, where DIR is there already and may be a mount point, in it.
+    new = not os.path.isdir(site)
     try:
-        os.makedirs(parent, exist_ok=True)
-        beside = tempfile.mkdtemp(prefix=f".{os.path.basename(site)[:100]}.", dir=parent)
+        os.makedirs(os.path.dirname(site), exist_ok=True)
+        beside = tempfile.mkdtemp(prefix=_UNFINISHED, dir=os.path.dirname(site) if new else site)
     except OSError as error:
-        raise BadArgument(f"{visible(parent)} cannot be written: {error.strerror}", "name another directory") from None
+        raise BadArgument(f"{visible(given.site)} cannot be made: {error.strerror}", "name another directory") from None
     try:
         sizes, lessons = _build(Path(beside), given.title, given.files)
-        try:
+        if new:
+            os.rename(beside, site)
+        else:
             _put(Path(beside), Path(site), former, [*sizes, LISTING])
-        except OSError as error:
-            raise BadArgument(f"{visible(given.site)} cannot be written: {error.strerror}", "name another directory") from None
+    except OSError as error:
+        raise BadArgument(f"{visible(given.site)} cannot be written: {error.strerror}", "name another directory") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     seconds = time.monotonic() - began
@@ -92,6 +98,8 @@ def _build(folder: Path, title: str, files: Sequence[str]) -> tuple[dict[str, in
         for number, (name, path, lesson) in enumerate(sources):
             progress(number, len(sources))
             recording = load(path)
+            if recording.note:
+                sys.stderr.write(f"tracedbg: {visible(path)}: {recording.note}\n")
             page = timeline(recording)
             one = exhibit(name, recording, page, lesson)
             shown.append(one)
@@ -147,7 +155,7 @@ def _former(site: str) -> tuple[str, ...]:
         return ()
     if not os.path.isdir(site):
         raise BadArgument(f"{visible(site)} is no directory", "name another one")
-    if not os.listdir(site):
+    if all(name.startswith(_UNFINISHED) for name in os.listdir(site)):  # a run that was killed leaves one
         return ()
     try:
         with open(os.path.join(site, LISTING), "rb") as file:
@@ -161,12 +169,7 @@ def _former(site: str) -> tuple[str, ...]:
 
 
 def _put(beside: Path, site: Path, former: Sequence[str], files: Sequence[str]) -> None:
-    """All at once where nothing stands; else one file after the other, the front page last, and then what is no longer needed goes."""
-    if not former:
-        if site.is_symlink():
-            site = site.resolve()
-        os.rename(beside, site)
-        return
+    """One file after the other, the front page last, and then what is no longer needed goes."""
     for name in sorted(files, key=lambda name: (name == FRONT, name)):
         target = site / name
         if target.parent.is_symlink():
