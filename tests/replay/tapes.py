@@ -40,8 +40,8 @@ def lesson() -> Recording:
             (start + 10, "waiter", ev.CallEntered("wait4", (-1, "__WALL")), 0),
             (start + 900, "waiter", ev.CallReturned("wait4", (-1, "__WALL"), PID, "", _STOP), stop - 2),
             (start + 950, "tracee", ev.TraceeStopped(_STOP, "breakpoint", PID), 0),
-            (start + 990, "repl", kept(line), stop),
-            (start + 999, "repl", ev.Note(f"stood at line {line}"), 0),
+            (start + 960, "tracee", ev.ProgramStopped("breakpoint", PID), 0),
+            (start + 990, "repl", kept(line), stop + 1),
         ]
     end = (9_900_000, "repl", ev.SessionEnded(True), 0)
     return made((*EVENTS[:-1], *tail, end), "One stop")

@@ -111,7 +111,9 @@ def test_what_step_shows_is_what_play_shows() -> None:
 def test_by_stops_and_sections() -> None:
     player = Player(lesson())
     deck = player.deck
-    assert player.run("continue")[-1].endswith("stopped SIGTRAP breakpoint")
+    shown = player.run("continue")
+    assert shown[-2].endswith("stopped SIGTRAP breakpoint")
+    assert shown[-1] == "paused at 28, 6.000 s, in 1: Who takes it?; main at small.c:3"
     first = deck.position
     assert deck.tape.stops == [first, first + 6]
     player.run("continue")
@@ -280,7 +282,7 @@ def test_what_follows_from_the_events() -> None:
     player.run("continue")
     stop = player.deck.position
     assert player.run("info threads")[1] == "* 1  4242 main"
-    player.run("step 3")
+    player.run("step")
     assert player.run("info threads")[1].startswith("4242: running (continue), told at ")
     assert any(line.startswith("w1       wait4(-1, __WALL)") for line in player.run("info lanes"))
     player.run(f"seek {stop}")

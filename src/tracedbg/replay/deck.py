@@ -173,6 +173,8 @@ class Deck:
         self.pause()
         if at_end:
             self._end()
+        else:
+            self.say("note", f"paused at {self.place()}")
 
     def _end(self) -> None:
         note = self.tape.recording.note
@@ -328,11 +330,13 @@ class Deck:
         return [line for lines in reversed(found) for line in lines][-count:]
 
     def place(self) -> str:
-        """Where the replay stands, in words: record, time, section."""
+        """Where the replay stands, in words: record, time, section, and at a stop the place in the program."""
         last = self.tape.last(self.position)
         if last is None:
             return "the beginning"
         section = self.tape.section(self.position)
         where = f", in {section.number}: {section.heading}" if section is not None and section.number else ""
         end = ", the end" if self.position == len(self.tape) else ""
-        return f"{last.seq}, {seconds(last.t)}{where}{end}"
+        kept = self.tape.kept_at(self.position)
+        stop = f"; {kept.state.where}" if kept is not None and kept.position == self.position and kept.state.where else ""
+        return f"{last.seq}, {seconds(last.t)}{where}{end}{stop}"

@@ -94,8 +94,18 @@ class Tape:
         record = self.records[index]
         state = record.event
         assert isinstance(state, StateKept), "only these are marked"
-        stop = self._index.get(record.of, index)
-        return Kept(min(stop, index) + 1, self.records[min(stop, index)].seq, state)
+        told = min(self._index.get(record.of, index), index)
+        # What it names is the end of the run, which is told behind the stop of the thread.
+        number = bisect_right(self.stops, told + 1)
+        stop = self.stops[number - 1] - 1 if number else told
+        event = self.records[stop].event
+        if not isinstance(event, (TraceeStopped, TraceeGone)) or event.pid != state.pid or self._runs_between(state.pid, stop, told):
+            stop = told
+        return Kept(stop + 1, self.records[stop].seq, state)
+
+    def _runs_between(self, pid: int, first: int, last: int) -> bool:
+        resumed = self._resumed.get(pid, [])
+        return bisect_left(resumed, last) > bisect_left(resumed, first)
 
     def __len__(self) -> int:
         """How many records there are: the last position."""
