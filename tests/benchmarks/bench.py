@@ -135,6 +135,62 @@ def steps(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, p
         say(f"  the bare C loop is {middle['gdb'] / middle['C loop']:.2f} times as fast as gdb: no debugger can do better here")
 
 
+def recordings(options: argparse.Namespace, ours: list[str], program: Path) -> None:
+    """What a recording costs: in a counted loop, whose steps are no events, and of one interactive step."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.jsonl"
+        # Where a step leaves the virtual machine it costs 150 µs; the ratio is the same with fewer.
+        count = options.steps // 10
+
+        def run(debugger: list[str], *commands: str) -> float:
+            path.unlink(missing_ok=True)
+            return timed(batch(debugger, ["starti", *commands, "kill"], program))
+
+        def loop_of(debugger: list[str]) -> Callable[[], float]:
+            return lambda: (run(debugger, f"stepi {count + 100}") - run(debugger, "stepi 100")) / count
+
+        works = {"tracedbg": loop_of(ours), "tracedbg, recorded": loop_of([*ours, "--record", str(path)])}
+        results = interleaved(options.rounds, works)
+        show(f"stepi {count}, per step", "µs", 1e6, results, "tracedbg", goal="recorded at most 1.15x")
+    answered(options, program)
+
+
+def answered(options: argparse.Namespace, program: Path) -> None:
+    """From the line `stepi` until its answer is in the log, in one session that is recorded now and then."""
+    import tempfile
+
+    from tracedbg.commands.runner import Runner
+    from tracedbg.commands.table import all_commands
+    from tracedbg.model.events import CommandFinished, LineEntered
+    from tracedbg.session.recorder import Wanted
+    from tracedbg.session.session import Session
+
+    times: dict[bool, list[float]] = {False: [], True: []}
+    with tempfile.TemporaryDirectory() as folder, Session() as session:
+        runner = Runner(session, all_commands())
+        for line in (f"file {program}", "starti"):
+            runner.run_line(line, "script")
+        for turn in range(20):
+            if turn % 2:
+                session.recorder.start(Wanted(f"{folder}/{turn}.jsonl"))
+            before = session.log.last
+            for _ in range(max(10, options.keys // 10)):
+                runner.run_line("stepi", "keyboard")
+            records = session.log.since(before)
+            lines = {record.seq: record.t for record in records if isinstance(record.event, LineEntered)}
+            ends = [record for record in records if isinstance(record.event, CommandFinished) and record.of in lines]
+            times[bool(turn % 2)] += [(record.t - lines[record.of]) / 1e9 for record in ends[5:]]
+            if turn % 2:
+                session.recorder.stop()
+    say("\none interactive stepi, line to answer    goal: recorded at most 15 µs more")
+    spread("tracedbg", times[False])
+    spread("tracedbg, recorded", times[True])
+    quarter = {recorded: sorted(each)[len(each) // 4] for recorded, each in times.items()}
+    say(f"  a recording costs {(quarter[True] - quarter[False]) * 1e6:.0f} µs at the first quartile")
+
+
 def starts(options: argparse.Namespace, ours: list[str], gdb: list[str] | None, program: Path) -> None:
     """Time to do nothing, to stop at main once, and to show a prompt."""
     works: dict[str, Callable[[], float]] = {"tracedbg batch, quit": lambda: timed(batch(ours, ["quit"], program))}
@@ -264,6 +320,7 @@ def main() -> None:
     steps(options, ours, gdb, program)
     starts(options, ours, gdb, program)
     key_to_stop(options, gdb, program)
+    recordings(options, ours, program)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ class Keeper:
         file = session.recorder.file
         if file is None:
             return
+        # Now, while nobody waits: otherwise what the line did would be written by another thread, while the next line runs.
+        file.write()
         stop, stood = file.stop, session.program.stood
         fresh = stood is not None and stood is not self._stood
         if stop is not None and (stop.seq > self._stop or fresh) and session.held is None:
@@ -56,8 +58,7 @@ class Keeper:
                 regs = stood if fresh and pid == session.program.pid else None
                 tid = session.program.tid if regs is not None else stop.tid
                 session.log.hand(file, _state(session, view, tid, regs), lane="tracee", tid=tid, source=Source.PROC, of=stop.seq)
-        # Now, while nobody waits: what happens next has the whole of the other thread's pace before it is written.
-        file.write()
+                file.write()
 
 
 def _state(session: Session, view: InferiorView, tid: int, regs: Registers | None) -> StateKept:

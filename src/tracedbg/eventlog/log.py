@@ -150,19 +150,18 @@ class EventLog:
         self._records.append(record)
         for sink in self._sinks[:]:
             if event.detail <= sink.detail:
-                self._give(sink, record)
+                try:
+                    sink.take(record)
+                except Exception as error:  # a sink of any origin must not stop the log; its removal is news
+                    self._failed(sink, record, error)
         if self._waiting:
             self._changed.notify_all()
         return seq
 
-    def _give(self, sink: Sink, record: Record) -> None:
-        try:
-            sink.take(record)
-        except Exception as error:  # a sink of any origin must not stop the log; its removal is news
-            self._sinks.remove(sink)
-            self._refresh()
-            text = f"a reader of the log failed and was removed: {error!r}"
-            self._keep(Warned(text), record.lane, record.tid, Source.USER, 0, None)
+    def _failed(self, sink: Sink, record: Record, error: Exception) -> None:
+        self._sinks.remove(sink)
+        self._refresh()
+        self._keep(Warned(f"a reader of the log failed and was removed: {error!r}"), record.lane, record.tid, Source.USER, 0, None)
 
     def _shed(self) -> None:
         """Forget the oldest tenth and say so, once per tenth."""
@@ -202,7 +201,10 @@ class EventLog:
         if not record.seq:
             self._seq += 1
             record = Record(self._seq, record.t, record.lane, record.tid, record.source, record.event, record.of)
-        self._give(sink, record)
+        try:
+            sink.take(record)
+        except Exception as error:
+            self._failed(sink, record, error)
 
     def detach(self, sink: Sink) -> None:
         """Take a sink away; nothing happens if it is not attached."""

@@ -106,14 +106,13 @@ class RecordingFile:
         self._home = json.dumps(home)[1:-1].encode() if len(home) > 1 and home.startswith("/") else b""
         # Publishing threads put in, whoever writes takes out; both are single steps of the interpreter.
         self._pending: deque[Record] = deque()
-        # Written under the log's lock, read by any: replaced whole.
-        self.stop: Record | None = None
         # Under the lock of whoever writes.
         self._writing = threading.Lock()
         self._left = FILE_LIMIT if limit is None else limit
         self._why_over = ""
         self._told = False
-        # Read by any.
+        # Read by any: the last record of those that were written after which a program may stand still.
+        self.stop: Record | None = None
         self.events = 0
         self.bytes = 0
         self.closed = False
@@ -125,8 +124,6 @@ class RecordingFile:
     def take(self, record: Record) -> None:
         """Put a record aside (publishing thread, under the log's lock)."""
         self._pending.append(record)
-        if isinstance(record.event, _STOPS):
-            self.stop = record
         if len(self._pending) > _MOST_PENDING:
             self._write_all()
 
@@ -161,6 +158,8 @@ class RecordingFile:
 
     def _line(self, record: Record) -> bytes:
         """A record as it is written; nothing once the file is full."""
+        if isinstance(record.event, _STOPS):
+            self.stop = record
         if self._why_over:
             return b""
         line = encode(record, self._since)
