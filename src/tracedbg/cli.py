@@ -248,10 +248,10 @@ def _batch(options: argparse.Namespace, lines: list[tuple[str, bool]], detail: D
         width = _width()
         runner = Runner(session, all_commands(), lambda: width)
         try:
-            if wanted is not None:
-                session.recorder.start(wanted)
             with Interrupts(session) as interrupts:
                 session.choose(options.program, options.tty)
+                if wanted is not None:
+                    session.recorder.start(wanted)
                 status = OK
                 for text, echo in lines:
                     drawer.echo = echo

@@ -26,6 +26,7 @@ from tracedbg.model.events import (
     CallReturned,
     Event,
     LaneOpened,
+    LineEntered,
     Record,
     SessionEnded,
     SessionStarted,
@@ -95,6 +96,8 @@ class Recorder:
         # Set once.
         self._log, self._witness, self._traced = log, witness, traced
         self._turn = threading.Lock()
+        # Set by the session: lines that would choose the program that is chosen, none while there is a process.
+        self.chosen: Callable[[], tuple[str, ...]] = lambda: ()
         # Set by whoever plays a lesson: the page and the step that it has reached; any thread.
         self.reached: Callable[[], tuple[StepReached, ...]] = lambda: ()
         # Replaced whole.
@@ -187,3 +190,6 @@ class Recorder:
                     yield made(stopped, "tracee", tracee.tid, Source.INFERRED)
         for step in self.reached():
             yield made(step)
+        for line in self.chosen():
+            # As if it had been typed: whoever runs the lines of this recording again needs it.
+            yield made(LineEntered(line, "script"))

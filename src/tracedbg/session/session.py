@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -93,6 +94,7 @@ class Session:
         self.kernel = KernelWitness(self.log, self.pid, self.actors.names, self.actors.tid, self._traced)
         self.terminal = ProgramTerminal(self.log)
         self.program = Program(self.tracer, self.waiters, self.terminal, self.settings, env)
+        self.recorder.chosen = self._chosen
         # Command thread.
         self.variables: dict[str, str] = {}
         self.block_start = 0
@@ -221,6 +223,13 @@ class Session:
         if words:
             self.program.file(words[0])
             self.settings.args = ProgramArgs(tuple(words[1:]))
+
+    def _chosen(self) -> tuple[str, ...]:
+        """Lines that would choose the program and its arguments; none while there is a process, which no line could bring back."""
+        program, args = self.program, self.settings.args.argv
+        if program.alive or not program.path:
+            return ()
+        return (f"file {shlex.quote(program.path)}", *([f"set args {shlex.join(args)}"] if args else []))
 
     @property
     def held(self) -> Held | None:

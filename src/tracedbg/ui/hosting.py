@@ -245,9 +245,9 @@ def run_interactive(
     from .plain import is_dumb
 
     with Session(events=events, detail=detail) as session:
+        session.choose(program, tty)
         if record is not None:
             session.recorder.start(record)
-        session.choose(program, tty)
         pump = Pump()
         # In a lesson the order is what counts, and its text begins where the log does.
         host = SessionHost(session, pump, _columns, times=lesson is None)
