@@ -77,3 +77,19 @@ def test_a_lesson_is_exported_and_replayed_by_its_name(
     assert "Who may command" in capsys.readouterr().out
     (tmp_path / "tour").write_text("no recording")
     assert cli.main(["export", "tour", "--to", "markdown"]) == 2, "a file that is there is meant"
+
+
+ELSEWHERE = """
+import sys
+sys.modules.update(dict.fromkeys(("ptrace", "drgn", "capstone", "elftools", "prompt_toolkit")))
+from tracedbg import cli
+import tracedbg.walk.gallery
+sys.exit(cli.main(["export", "tour", "--to", "markdown"]) or cli.main(["replay", "tour", "--speed", "0"]))
+"""
+
+
+@pytest.mark.slow
+def test_recordings_are_of_use_where_nothing_can_be_traced() -> None:
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"When the tracer thread ends") == 2

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tracedbg.commands.table import all_commands
 from tracedbg.lang.grammar import parse as parse_line
 from tracedbg.model.errors import NotFound, UserError
 from tracedbg.model.text import Shown, visible
@@ -76,6 +75,8 @@ def what_it_runs(document: Document) -> list[Shown]:
 
 
 def _starts(text: str) -> bool:
+    from tracedbg.commands.table import all_commands  # a recording is found without all that commands need
+
     try:
         line = parse_line(text)
         if line.actors:
