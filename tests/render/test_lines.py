@@ -154,5 +154,17 @@ def test_no_text_from_outside_reaches_a_terminal_as_it_is(kind, data):
     assert text(ev.Record(7, 9, "lane", tid + 1, Source.PROC, event, 3)) == _line(event, tid=tid + 1)
 
 
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (ev.CallReturned("ptrace", (), 7), "ptrace() = 7"),
+        (ev.ProgramOutput(ev.Base64("A")), 'wrote "A"'),
+        (ev.ProgramOutput(ev.Base64("\x9b=")), 'wrote "\\x9b="'),
+    ],
+)
+def test_what_no_writer_would_write_has_a_line_too(event, text):
+    assert _line(event) == text
+
+
 def test_an_event_of_a_later_version_says_its_kind():
     assert line_of(ev.Record(1, 0, "x", 0, Source.USER, ev.UnknownEvent({"ev": "new.\x1b"}))) == "unknown event new.\\x1b"

@@ -40,8 +40,13 @@ def pack(data: bytes) -> str | Base64:
 
 
 def unpack(data: str | Base64) -> bytes:
-    """The inverse of `pack`."""
-    return data.encode("utf-8") if isinstance(data, str) else base64.b64decode(data.b64)
+    """The inverse of `pack`; what is no base64, in a file that somebody changed, stands for itself."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace")
+    try:
+        return base64.b64decode(data.b64)
+    except ValueError:
+        return data.b64.encode("utf-8", "backslashreplace")
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="ev", tag=True, omit_defaults=True, gc=False):

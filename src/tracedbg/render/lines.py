@@ -127,7 +127,7 @@ def result_text(event: ev.CallReturned) -> str:
         return f"{event.ret} empty"  # it succeeded and stored zeros: there are children, and none has anything to tell (waitid(2))
     if event.name in _LAST_CALLS:
         return "?"  # it does not return; its thread was seen dead
-    big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and event.args[0] in _PEEKS)
+    big = event.ret > 0xFFFFFFFF or (event.name == "ptrace" and any(each in _PEEKS for each in event.args[:1]))
     return (hex(event.ret & 0xFFFFFFFFFFFFFFFF) if big else str(event.ret)) + more
 
 
