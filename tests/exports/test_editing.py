@@ -95,6 +95,8 @@ def test_the_time_that_was_cut_out_is_closed():
 def test_a_cut_that_makes_no_sense_is_refused(cut, error, told):
     with pytest.raises(error, match=re.escape(told)):
         trim(recording(TWO_STEPS), **cut)
+    with pytest.raises(NotFound, match="sections: this recording has none"):
+        trim(recording(TWO_STEPS[:3]), "first")
 
 
 @given(first=st.integers(1, 21), length=st.integers(0, 21), without=st.sets(st.sampled_from(["first", "second", "third"])))

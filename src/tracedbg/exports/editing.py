@@ -91,7 +91,7 @@ def _sections(records: Sequence[Record]) -> dict[str, range]:
     begins = [
         (index, record.event) for index, record in enumerate(records) if isinstance(record.event, StepReached) and record.event.number
     ]
-    ends = [index for index, _ in begins[1:]] + [len(records)]
+    ends = [index for index, _ in begins[1:]] + [len(records)] * bool(begins)
     return {step.slug or str(step.number): range(index, end) for (index, step), end in reversed(list(zip(begins, ends, strict=True)))}
 
 
