@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests import sources
 from tests.exports.sample import goldens
+from tests.schema import schema_page
 from tracedbg.commands.table import all_commands
 from tracedbg.lang.reference import reference
 from tracedbg.model import events as ev
@@ -295,6 +296,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "REFERENCE.md": reference_page(),
         DOCS / "EVENTS.md": events_page(),
+        DOCS / "recording.schema.json": schema_page(),
         DOCS / "REPLAY.md": replay_page(),
         DOCS / "LESSONS.md": lessons_page(),
         DOCS / "sources.md": sources_page(),
