@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tracedbg import __version__
 from tracedbg.model.errors import TracedbgError, UserError
 from tracedbg.model.events import Detail
+from tracedbg.model.text import visible
 
 if TYPE_CHECKING:
     from tracedbg.session.recorder import Wanted
@@ -196,6 +197,9 @@ def _replay(options: argparse.Namespace, words: Sequence[str]) -> int:
         terminal = Terminal(host, pump, newest=host.newest, space=host.space)
         host.leave = terminal.leave
         terminal.run()
+    if host.failure is not None:
+        _complain(f"the replay failed: {visible(repr(host.failure))}; please report this")
+        return 3
     return 0
 
 

@@ -7,6 +7,8 @@ has one gets a host.
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +19,7 @@ import msgspec
 from tracedbg.eventlog.recordings import load
 from tracedbg.model.errors import TracedbgError
 from tracedbg.model.events import Detail
+from tracedbg.render.progress import Progress
 from tracedbg.render.styles import StyledLine, paint
 
 from .commands import factor_of
@@ -44,7 +47,6 @@ class Asked(msgspec.Struct, frozen=True):
         paused: wait for a command first.
         questions: ask predictions again.
         detail: of the log.
-        verify: do not play it: run its lines and compare.
     """
 
     path: str
@@ -54,7 +56,6 @@ class Asked(msgspec.Struct, frozen=True):
     paused: bool
     questions: bool
     detail: Detail
-    verify: bool
 
 
 def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
@@ -81,7 +82,6 @@ def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
     parser.add_argument("--paused", action="store_true", help="do not play by itself, wait for a command")
     parser.add_argument("--no-questions", action="store_true", help="do not ask the predictions again")
     parser.add_argument("--log", choices=LEVELS, default="calls", help="how much of the log is shown")
-    parser.add_argument("--verify", action="store_true", help="run the recorded lines here, and show what differs")
     given = parser.parse_args(words)
     return Asked(
         found(given.file),
@@ -91,7 +91,6 @@ def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
         given.paused,
         not given.no_questions,
         LEVELS[given.log],
-        given.verify,
     )
 
 
@@ -101,7 +100,8 @@ def _deck(asked: Asked, put: Put, columns: Callable[[], int], *, colour: bool, t
     Raises:
         UserError: it cannot be read, or has no such place.
     """
-    tape = Tape(load(asked.path))
+    with Progress(sys.stderr, f"reading {os.path.basename(asked.path)}") as progress:
+        tape = Tape(load(asked.path, progress))
     drawing = Drawing(tape, columns, colour=colour, times=times and not tape.sections)
     drawing.view.detail = asked.detail
     deck = Deck(tape, States(tape), drawing, put, speed=speed, idle=asked.idle, questions=questions, columns=columns)

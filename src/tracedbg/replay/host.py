@@ -84,6 +84,8 @@ class ReplayHost:
         self._console, self._deck, self._clock = console, console.deck, clock
         self._callbacks: list[Callable[[bool], None]] = []
         self.leave: Callable[[], None] = lambda: None
+        self.failure: Exception | None = None
+        """A defect of ours that ended the replay."""
         self._thread = threading.Thread(target=self._live, name="replay", daemon=True)
         # Under the condition:
         self._news = threading.Condition()
@@ -97,6 +99,16 @@ class ReplayHost:
 
     # --- the replay's thread --------------------------------------------------------------------------------------------------
     def _live(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:  # a defect: nobody would be told, and the prompt would answer no more
+            self._deck.quitting = True
+            with self._news:
+                self.failure = error
+                self._news.notify_all()
+            self.leave()
+
+    def _serve(self) -> None:
         due: float | None = self._clock()
         while True:
             with self._news:
@@ -163,7 +175,7 @@ class ReplayHost:
     def idle(self, seconds: float) -> bool:
         """Wait until nothing runs and nothing is played."""
         with self._news:
-            return self._news.wait_for(lambda: not (self._lines or self._busy or self._deck.playing), seconds)
+            return self._news.wait_for(lambda: self.failure is not None or not (self._lines or self._busy or self._deck.playing), seconds)
 
     def ended(self) -> bool:
         """The command `quit` was given."""

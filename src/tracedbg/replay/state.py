@@ -117,13 +117,19 @@ class States:
 
     def side(self, position: int, rows: int) -> list[Shown]:
         """For the pane of the split: source if there is some, registers otherwise, and what is known without them."""
-        kept, out = self._kept(position, "state")
-        if kept is not None and kept.state.source:
+        kept = self._tape.kept_at(position)
+        if kept is None:
+            return self.threads(position)
+        since = self._tape.resumed_since(kept, position)
+        out = [
+            short(f"at {kept.seq}: {kept.state.where}" if since is None else f"at {kept.seq}, runs since {since.seq}: {kept.state.where}")
+        ]
+        if kept.state.source:
             lines = _listing(kept)
             current = next((number for number, line in enumerate(lines) if line.startswith("=>")), 0)
             # The current line stays in sight, however few rows there are.
             return [*out, *lines[max(0, current - rows // 2) :]]
-        if kept is not None and kept.state.registers:
+        if kept.state.registers:
             return out + [short(f"{name:<9}{value}") for name, value in kept.state.registers[:_MOST]]
         return self.threads(position)
 
