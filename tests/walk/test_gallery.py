@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exports.sample import as_file
+from tests.exports.sample import as_file, recording
 from tests.exports.test_exports import EVIL, HOSTILE
 from tests.exports.wellformed import Page, harmless_page
 from tracedbg import cli
@@ -90,7 +90,7 @@ def leads_somewhere(link: str, page: str, files: dict[str, bytes], pages: dict[s
 @pytest.mark.slow
 def test_the_front_page_leads_to_every_lesson_question_and_rule() -> None:
     # Not the pages themselves: the other test looks whether links into them lead somewhere.
-    shown = [exhibits.exhibit(page.stem, load(str(recording)), "", page) for page, recording in exhibits.shipped_recordings()]
+    shown = [exhibits.exhibit(page.stem, load(str(path)), "", page) for page, path in exhibits.shipped_recordings()]
     text = front_page("Lessons", shown, "0", {})
     page = harmless_page(text)
     assert {one.page for one in shown} <= set(page.links)
@@ -123,8 +123,12 @@ def test_a_site_is_brought_up_to_date_and_what_others_put_there_stays(tmp_path: 
     with pytest.raises(UserError, match="no event"):
         export("--site", site, damaged)
     assert contents(site) == {**before, "CNAME": b"example.org", "lessons/mine.html": b"mine"}, "a failure changes nothing"
-    export("--site", site)
+    private = tmp_path / "private.jsonl"
+    private.write_bytes(as_file(recording()).replace(b"It is not your tracee", b"It stands in /srv/secret/prog"))
+    export("--site", site, "--redact", private)
     after = contents(site)
+    assert not [name for name, data in after.items() if b"secret" in data]
+    assert b"/bin/true" in after["files/01-tour.jsonl"], "lessons are as they are"
     assert (after["CNAME"], after["lessons/mine.html"]) == (b"example.org", b"mine")
     assert not [name for name in after if "own-0-script" in name], "what is no longer part of it goes"
     assert b"own-0-script" not in after["index.html"]

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TextIO
 
 from tracedbg import __version__
-from tracedbg.eventlog.codec import encode, header
-from tracedbg.eventlog.recordings import Recording, load
+from tracedbg.eventlog.recordings import load
+from tracedbg.exports.editing import written
+from tracedbg.exports.redacting import redact
 from tracedbg.model.errors import BadArgument
 from tracedbg.model.text import visible
 from tracedbg.render.progress import Progress
@@ -59,6 +60,7 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     )
     parser.add_argument("--site", required=True, metavar="DIR", help="where to; made if it is not there")
     parser.add_argument("--title", default=TITLE, metavar="T", help="of the site")
+    parser.add_argument("--redact", action="store_true", help="replace addresses and paths in your own")
     parser.add_argument("files", nargs="*", metavar="FILE", help="recordings of your own, shown behind the lessons")
     given = parser.parse_args(argv)
     began = time.monotonic()
@@ -72,7 +74,7 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     except OSError as error:
         raise BadArgument(f"{visible(given.site)} cannot be made: {error.strerror}", "name another directory") from None
     try:
-        sizes, lessons = _build(Path(beside), given.title, given.files)
+        sizes, lessons = _build(Path(beside), given.title, given.files, redacted=given.redact)
         if new:
             os.rename(beside, site)
         else:
@@ -88,7 +90,7 @@ def main(argv: Sequence[str], out: TextIO) -> int:
 
 
 # --- making -------------------------------------------------------------------------------------------------------------------
-def _build(folder: Path, title: str, files: Sequence[str]) -> tuple[dict[str, int], int]:
+def _build(folder: Path, title: str, files: Sequence[str], *, redacted: bool) -> tuple[dict[str, int], int]:
     """Write a whole site into an empty folder: its files with their sizes, and how many recordings it shows."""
     sources: list[tuple[str, str, Path | None]] = [(page.stem, str(recording), page) for page, recording in shipped_recordings()]
     sources += [(name, path, None) for name, path in _named(files, {name for name, _, _ in sources})]
@@ -100,10 +102,12 @@ def _build(folder: Path, title: str, files: Sequence[str]) -> tuple[dict[str, in
             recording = load(path)
             if recording.note:
                 sys.stderr.write(f"tracedbg: {visible(path)}: {recording.note}\n")
+            if redacted and lesson is None:
+                recording = redact(recording)
             page = timeline(recording)
             one = exhibit(name, recording, page, lesson)
             shown.append(one)
-            made = [(one.page, page), *to_take_away(name, recording), (f"{FILES}/{name}.jsonl", _as_file(recording))]
+            made = [(one.page, page), *to_take_away(name, recording), (f"{FILES}/{name}.jsonl", b"".join(written(recording)))]
             if lesson is not None:
                 made.append((f"{FILES}/{name}.md", lesson.read_bytes()))
             for where, content in made:
@@ -112,12 +116,6 @@ def _build(folder: Path, title: str, files: Sequence[str]) -> tuple[dict[str, in
     _write(folder / LISTING, json.dumps({"made-by": "tracedbg", "files": [*sizes, LISTING]}, indent=0) + "\n")
     folder.chmod(0o777 & ~_umask())
     return sizes, len(shown)
-
-
-def _as_file(recording: Recording) -> bytes:
-    """As a writer would have written it: ASCII, whatever stood in the file that was read."""
-    about = {name: value for name, value in recording.header.items() if name not in ("format", "version", "clock")}
-    return header(about) + b"".join(encode(record) for record in recording.records)
 
 
 def _named(files: Sequence[str], taken: set[str]) -> Iterator[tuple[str, str]]:
