@@ -5,6 +5,7 @@ The files are made by chance from good ones: bytes, and values inside of lines, 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -29,6 +30,9 @@ from tracedbg.exports.redacting import redact
 from tracedbg.exports.story import tell
 from tracedbg.model import events as ev
 from tracedbg.model.errors import BadArgument, UserError
+from tracedbg.replay.commandline import asked, play_plain
+from tracedbg.replay.state import States
+from tracedbg.replay.tape import Tape
 
 HOSTILE = "\x1b]0;own\x07\x1b[2J\x9b31m\u202e</script><script>alert(1)</script>\r```\n# x [a](javascript:alert(1)) ![p](http://x/y) ]]>"
 SLOWEST_S = 5.0
@@ -170,6 +174,16 @@ def _try_all(one: Recording, chance: random.Random) -> None:
         assert line.isascii()
 
 
+def _replay(path: Path, one: Recording, chance: random.Random) -> None:
+    """It is played, and looked at from some place."""
+    out = io.StringIO()
+    play_plain(asked([str(path)]), (), out, 80, colour=False, keep_going=False)
+    assert out.getvalue().replace("\n", "").isprintable()
+    states, place = States(Tape(one)), chance.randrange(len(one.records) + 1)
+    looks = (states.registers, states.backtrace, states.source, states.threads, states.waitqueue, states.lanes)
+    assert all(line.isprintable() for look in looks for line in look(place))
+
+
 def _once(path: Path, seed: int) -> bool:
     """One file; whether it could be read."""
     chance = random.Random(seed)
@@ -183,6 +197,8 @@ def _once(path: Path, seed: int) -> bool:
     finally:
         assert time.process_time() - began < SLOWEST_S
     _try_all(one, chance)
+    if chance.random() < 0.3:
+        _replay(path, one, chance)
     assert time.process_time() - began < SLOWEST_S
     return True
 
