@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from tracedbg.session.recorder import Wanted
 
 _LEARN = ("tour", "learn", "record")
-_SUBCOMMANDS = (*_LEARN, "replay", "export", "trim", "note", "test", "lint", "litmus", "check", "doctor")
+_PRESENT = ("present", "follow")
+_SUBCOMMANDS = (*_LEARN, *_PRESENT, "replay", "export", "trim", "note", "test", "lint", "litmus", "check", "doctor")
 _EPILOG = """\
 tracedbg tour            the first lesson, ten minutes: what a debugger is to the kernel
 tracedbg learn [LESSON]  play a lesson; without a name, list them by the question that they answer
 tracedbg record LESSON   play it and keep all of it (-o FILE); export FILE --to FORM makes a page, a cast, a trace of it
 tracedbg replay FILE     play a recording again, forward and back, without the program and without tracing
 tracedbg trim FILE       keep a part of a recording; note FILE --at SEQ TEXT adds a remark to it
+tracedbg present LESSON  show it to a class on a projector; follow, in a second terminal, has notes, times and votes
 tracedbg test FILE...    play walkthroughs as tests; lint FILE... only reads them; litmus FILE counts over many runs
 tracedbg check           which rules of tracing and waiting hold on this kernel, with evidence
 tracedbg doctor          what this machine allows, with reasons and remedies; --json
@@ -94,6 +96,8 @@ def _walk(options: argparse.Namespace) -> int:
             return _learn(options, name, words)
         if name == "replay":
             return _replay(options, words)
+        if name in _PRESENT:
+            return _present(name, words)
         if name == "export":
             status = _export(words)
         elif name in ("trim", "note"):
@@ -201,6 +205,20 @@ def _replay(options: argparse.Namespace, words: Sequence[str]) -> int:
         _complain(f"the replay failed: {visible(repr(host.failure))}; please report this")
         return 3
     return 0
+
+
+def _present(name: str, words: Sequence[str]) -> int:
+    """Show a lesson to a class, or the notes beside it: what is shown and the screen are joined here."""
+    from tracedbg.session.show import Show
+    from tracedbg.walk import presenting_start
+
+    def screen(show: Show, light: bool, tick: float) -> None:
+        from tracedbg.ui.slideshow import Slideshow
+
+        Slideshow(show, light=light, tick=tick).run()
+
+    front = presenting_start.Front(sys.stdin.isatty() and sys.stdout.isatty(), screen)
+    return (presenting_start.present if name == "present" else presenting_start.follow)(words, front)
 
 
 def _complain(text: str) -> None:

@@ -133,9 +133,9 @@ def main(name: str, argv: Sequence[str], front: Front) -> int:
     if given.restart:
         progress.forget(document)
     where = os.getcwd()
-    with contextlib.ExitStack() as prepared:
+    with contextlib.ExitStack() as stack:
         try:
-            lacks = prepared.enter_context(_prepared(document, front.out))
+            lacks = stack.enter_context(prepared(document))
         except NotHere as refused:
             page = bundled(document) if not front.paced else None
             if page is None:
@@ -189,7 +189,7 @@ def _trusted(document: Document, front: Front) -> bool:
 
 
 @contextlib.contextmanager
-def _prepared(document: Document, out: TextIO) -> Iterator[dict[str, Lack]]:
+def prepared(document: Document) -> Iterator[dict[str, Lack]]:
     """What this machine lacks; meanwhile the working directory is a folder with the page's programs."""
     before = os.getcwd()
     with tempfile.TemporaryDirectory(prefix="tracedbg-") as folder:

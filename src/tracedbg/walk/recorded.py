@@ -55,6 +55,14 @@ class RecordedPage(msgspec.Struct, frozen=True):
     label: Shown
     note: str = ""
 
+    def right(self, asked: Prediction) -> int | None:
+        """Which choice of a question of the live page was right when it was recorded; None if it is not in the recording."""
+        choices = [choice.pattern for choice in asked.choices]
+        for part in (part for step in self.document.steps for part in step.parts):
+            if isinstance(part, Prediction) and part.question == asked.question and [each.pattern for each in part.choices] == choices:
+                return next((run.judged[part.line].right for run in self.runs.values() if part.line in run.judged), None)
+        return None
+
 
 def bundled(document: Document) -> RecordedPage | None:
     """The recording that ships with a lesson; None for a page from elsewhere, or if it is not installed.
