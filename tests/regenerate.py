@@ -270,7 +270,7 @@ refused, and without the libraries for debug information.
   recording without its end is played up to there, and that is said.
 
 The code: `replay/tape.py` (marks), `replay/deck.py` (time and place), `replay/drawing.py`, `replay/state.py`
-and `replay/fold.py` (what could be seen), `replay/host.py` (the thread).
+and `exports/situation.py` (what could be seen), `replay/host.py` (the thread).
 
 Commands may be shortened as at the live prompt, Enter repeats those for which that makes sense. `help NAME` tells more.
 """

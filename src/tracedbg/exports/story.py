@@ -163,14 +163,15 @@ class Story(msgspec.Struct, frozen=True):
     deciding: dict[int, tuple[str, Shown]]
 
 
-def tell(recording: Recording, detail: Detail = Detail.CALLS) -> Story:
+def tell(recording: Recording, detail: Detail = Detail.CALLS, *, looks: bool = False) -> Story:
     """Make the story of a recording.
 
     Args:
         recording: by time.
         detail: of the lines that are kept.
+        looks: facts that were read in /proc are lines of their own, though the answers repeat them.
     """
-    teller = _Teller(detail)
+    teller = _Teller(detail, looks)
     for record in recording.records:
         teller.take(record)
     title = next((section.heading for section in teller.sections if section.heading), recording.title)
@@ -187,8 +188,8 @@ def tell(recording: Recording, detail: Detail = Detail.CALLS) -> Story:
 
 
 class _Teller:
-    def __init__(self, detail: Detail) -> None:
-        self._detail = detail
+    def __init__(self, detail: Detail, looks: bool) -> None:
+        self._detail, self._told_twice = detail, (ProgramStopped,) if looks else (ProgramStopped, Looked)
         self.sections = [Section(0, "", "", 0)]
         self.roles: dict[str, Role] = {}
         self.deciding: set[int] = set()
@@ -257,7 +258,7 @@ class _Teller:
 
     def _line(self, record: Record, event: Event | UnknownEvent) -> None:
         # What the answer of a command says anyway is not said twice, as at the prompt.
-        if isinstance(event, UnknownEvent) or event.detail > self._detail or isinstance(event, (ProgramStopped, Looked)):
+        if isinstance(event, UnknownEvent) or event.detail > self._detail or isinstance(event, self._told_twice):
             return
         text = self._text(record)
         if text is not None:

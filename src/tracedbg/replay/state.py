@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracedbg.exports.situation import Snapshots, Under
 from tracedbg.model.events import ThreadAsleep
 from tracedbg.model.text import Shown, visible
 
-from .fold import Snapshots, Under
 from .tape import Kept, Tape, seconds
 
 _MOST = 200
