@@ -14,6 +14,7 @@ from tracedbg.lang.table import CommandTable
 from tracedbg.model.errors import BadArgument, NotFound, NotNow
 from tracedbg.model.events import Record
 from tracedbg.model.text import Shown, visible
+from tracedbg.render.styles import StyledLine
 
 from .deck import Deck
 
@@ -138,13 +139,18 @@ def _search(deck: Deck, text: str, count: int) -> None:
     wanted = visible(text).casefold()
 
     def fits(record: Record) -> bool:
-        return any(wanted in "".join(piece for _, piece in line).casefold() for line in deck.drawing.alone(record))
+        return any(wanted in _words(line) for line in deck.drawing.alone(record))
 
     found = deck.tape.find(deck.position, count, fits)
     if found is None:
         way, other = ("behind", "reverse-search looks back") if count > 0 else ("before", "search looks forward")
         raise NotFound(f"no event {way} this place holds '{visible(text)}'", other)
     deck.go(found)
+
+
+def _words(line: StyledLine) -> str:
+    """A line without its time, which nobody means who looks for a number."""
+    return "".join(piece for style, piece in line if style != "time").casefold()
 
 
 def must_have_sections(deck: Deck) -> None:
