@@ -164,13 +164,13 @@ def test_the_commands_edit_a_file(tmp_path, capsys):
 # --- redact -----------------------------------------------------------------------------------------------------------------------
 def test_a_recording_is_followed_without_its_addresses_and_paths():
     events = (
-        (0, "repl", ev.LineEntered("file /home/ann/secret/fact", "keyboard"), 0),
-        (1, "repl", ev.CommandFinished(True, ("Breakpoint 1 at 0x555555555144: file /home/ann/secret/fact.c, line 2.",)), 1),
+        (0, "repl", ev.LineEntered("file /srv/ann/secret/fact", "keyboard"), 0),
+        (1, "repl", ev.CommandFinished(True, ("Breakpoint 1 at 0x555555555144: file /srv/ann/secret/fact.c, line 2.",)), 1),
         (2, "tracer", ev.SiteChanged("planted", 0x555555555144), 0),
-        (3, "tracee", ev.ProgramOutput("at 0x00007fffffffe5ac = 140737488348588, in /home/ann/secret/fact.\n"), 0),
-        (4, "tracee", ev.ProgramOutput(ev.pack(b"\xff /home/ann/secret/fact 0x555555555144")), 0),
+        (3, "tracee", ev.ProgramOutput("at 0x00007fffffffe5ac = 140737488348588, in /srv/ann/secret/fact.\n"), 0),
+        (4, "tracee", ev.ProgramOutput(ev.pack(b"\xff /srv/ann/secret/fact 0x555555555144")), 0),
         (5, "tracer", ev.CallReturned("ptrace", ("PTRACE_PEEKTEXT", 4242, 93824992235844, 0), -0x55555555), 0),
-        (6, "tracee", ev.StateKept(4242, "fact () at a b/x.c:2", "/home/ann/my files/x.c", registers=(("rip", "0x555555555144"),)), 0),
+        (6, "tracee", ev.StateKept(4242, "fact () at a b/x.c:2", "/srv/ann/my files/x.c", registers=(("rip", "0x555555555144"),)), 0),
         (
             7,
             "repl",
@@ -180,7 +180,7 @@ def test_a_recording_is_followed_without_its_addresses_and_paths():
         (
             8,
             "repl",
-            ev.Note("in /home/ann/my files/x.c, /proc/70/task/79/syscall, /proc/70/cwd/x, and/or https://man7.org/x src/fact.c"),
+            ev.Note("in /srv/ann/my files/x.c, /proc/70/task/79/syscall, /proc/70/cwd/x, and/or https://man7.org/x src/fact.c"),
             0,
         ),
     )
@@ -205,7 +205,7 @@ def test_a_recording_is_followed_without_its_addresses_and_paths():
 
 
 _PATHS = st.lists(st.text("abcXYZ019._-é", min_size=2, max_size=9).filter(lambda word: word.strip(".")), min_size=1, max_size=4).map(
-    lambda words: "/home/" + "/".join(words) + "x"  # a full stop would end a sentence
+    lambda words: "/srv/" + "/".join(words) + "x"  # a full stop would end a sentence
 )
 _ADDRESSES = st.integers(0x10000, (1 << 47) - 1).filter(lambda value: is_address(value) and not 0xADD0000 <= value < 0xADE0000)
 
@@ -253,15 +253,15 @@ def test_nothing_that_was_redacted_stands_in_any_form(seed, paths, addresses):
     outputs = [text_of(form, done) for form in READ if form not in LESSONS_HAVE_IT]
     outputs.append(b"".join(written(done)).decode())
     for text in outputs:
-        assert "/home/" not in text
+        assert "/srv/" not in text
         assert not any(re.search(rf"(?<![0-9a-f])0*{address:x}(?![0-9a-f])", text) for address in addresses if address > 0xFFFFFFF)
 
 
 def test_the_command_redacts_before_any_form(tmp_path, capsys):
     path = tmp_path / "one.jsonl"
-    path.write_bytes(as_file(recording(((0, "repl", ev.Note("in /home/ann/x"), 0),))))
+    path.write_bytes(as_file(recording(((0, "repl", ev.Note("in /srv/ann/x"), 0),))))
     assert export([str(path), "--to", "markdown", "--redact"]) == 0
     assert "note: in PATH1" in capsys.readouterr().out
     assert cli.main(["trim", str(path), "--redact", "-o", str(path)]) == 0
-    assert "/home/" not in path.read_text()
+    assert "/srv/" not in path.read_text()
     assert load(str(path)).records[0].source is Source.USER
