@@ -62,14 +62,27 @@ def _section(section: Section, story: Story) -> Iterator[str]:
     if section.number:
         yield f"<h2>{section.number}. {_text(section.heading)}</h2>"
     lines: list[str] = []
+    asked, answering = 0, False  # questions without an answer so far; what answers them is being told
     for item in section.items:
         if isinstance(item, _LOGGED):
+            if asked and not answering:
+                # Whoever reads on has guessed.  A link to a line inside opens it.
+                yield "<details><summary>What happened?</summary>"
+                answering = True
             lines += _logged(item)
             continue
         yield from _block(lines)
         lines = []
         yield from _said(item, story)
+        asked += isinstance(item, Question)
+        if isinstance(item, Revealed):
+            asked = max(0, asked - 1)
+            if answering and not asked:
+                yield "</details>"
+                answering = False
     yield from _block(lines)
+    if answering:
+        yield "</details>"
 
 
 def _block(lines: list[str]) -> Iterator[str]:
@@ -98,7 +111,8 @@ def _said(item: Item, story: Story) -> Iterator[str]:
         elif item.kind != "notes":  # those are for whoever speaks
             yield _prose(item.text)
     elif isinstance(item, Question):
-        yield f'<div class="question" id="r{item.seq}"><p><strong>What do you think?</strong></p>\n{_prose(item.text)}<ol>'
+        yield f'<div class="question" id="r{item.seq}"><p><strong>What do you think?</strong></p>'
+        yield f"{_prose(item.text[:1].upper() + item.text[1:])}<ol>"
         for choice in item.choices:
             pattern = f"<code>{_text(choice.pattern)}</code> " if choice.pattern else ""
             yield f"<li>{pattern}{_prose(choice.reason)}</li>"
@@ -106,8 +120,7 @@ def _said(item: Item, story: Story) -> Iterator[str]:
     elif isinstance(item, Revealed):
         lane, text = story.deciding.get(item.question.by, ("", ""))
         right = f"<p>Number {item.question.right + 1} is right.</p>" if item.question.right >= 0 else ""
-        seen = f"<p><code>{_text(f'{lane}  {text}')}</code></p>" if lane else ""
-        if seen or right:
-            yield f"<details><summary>What happened</summary>{seen}{right}</details>"
+        seen = f"<p>It was decided by <code>{_text(f'{lane}  {text}')}</code></p>" if lane else ""
+        yield seen + right
     elif isinstance(item, LeftOut):
         yield f"<p><em>Not run here: it needs {_text(item.need)} ({_text(item.reason)}).</em></p>"
