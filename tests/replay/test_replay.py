@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.exports.sample import as_file
-from tests.replay.tapes import Player, lesson, made, shuffled, steps
+from tests.replay.tapes import PID, Player, kept, lesson, made, shuffled, steps
 from tracedbg.model import events as ev
 from tracedbg.model.errors import TracedbgError
 from tracedbg.replay import commandline
@@ -287,6 +287,18 @@ def test_what_follows_from_the_events() -> None:
     assert any(line.startswith("w1       wait4(-1, __WALL)") for line in player.run("info lanes"))
     player.run(f"seek {stop}")
     assert player.run("info threads")[0] == f"threads as kept at {stop}, when process 4242 stood at main at small.c:3:"
+
+
+def test_a_queue_that_only_the_state_tells() -> None:
+    """Where the beginning of a wait was taken out, what was kept at the stop still says who slept."""
+    state = kept(3)
+    state = type(state)(state.pid, state.where, queue=(("w2", "wait4(-1, __WALL)"),))
+    player = Player(made([(0, "tracee", ev.TraceeStopped(0x57F, "step", PID), 0), (5, "repl", state, 1)]))
+    player.run("continue")
+    assert player.run("info waitqueue") == [
+        "wait queue as kept at 1, when process 4242 stood at main at small.c:3:",
+        "w2  wait4(-1, __WALL)",
+    ]
 
 
 # --- whatever was recorded ------------------------------------------------------------------------------------------------------

@@ -97,7 +97,13 @@ class States:
                 out.append(
                     short(f"{whose}{lane}  {under.text}, entered at {under.entered.seq} ({seconds(under.entered.t)}), {_asleep(under)}")
                 )
-        return [Shown("wait queues, as far as the events told up to here:"), *out] if out else [Shown("nobody is in a wait call here")]
+        if out:
+            return [Shown("wait queues, as far as the events told up to here:"), *out]
+        # Where a part was taken out, the beginning of a call may be missing that is still under way.
+        kept = self._tape.kept_at(position)
+        if kept is not None and kept.state.queue and self._tape.resumed_since(kept, position) is None:
+            return self._kept(position, "wait queue")[1] + [short(f"{lane}  {call}") for lane, call in kept.state.queue[:_MOST]]
+        return [Shown("nobody is in a wait call here")]
 
     def lanes(self, position: int) -> list[Shown]:
         """What each thread is inside of."""
