@@ -35,6 +35,8 @@ Place = tuple[int, int]
 State = Literal["ahead", "runs", "done"]
 LIMIT_S = 25.0
 """Seconds that one block may take: an expectation waits 5 s, and a class not much longer."""
+MOST = 5000
+"""Records of a block that are drawn: the newest, since they are drawn anew for each frame."""
 _END_S = 5.0
 
 
@@ -144,9 +146,9 @@ class LivePlay:
             known = self._drawn.get(place)
         if known is not None and known[:2] == (len(records), len(judged)):
             return known[2]
-        in_order = tuple(sorted(records, key=lambda record: (record.t, record.seq)))
+        in_order = tuple(sorted(records[-MOST:], key=lambda record: (record.t, record.seq)))
         items = [item for section in tell(Recording("", {}, in_order)).sections for item in section.items]
-        run = Run([item for item in items if isinstance(item, Command | Answer | Happened)], judged)
+        run = Run([item for item in items if isinstance(item, Command | Answer | Happened)], judged, missing=max(len(records) - MOST, 0))
         with self._turn:
             self._drawn[place] = (len(records), len(judged), run)
         return run

@@ -31,11 +31,13 @@ class Run(msgspec.Struct):
         items: commands, answers and events, in the order of time.
         judged: how predictions about it came out, by the line of the question.
         lack: why it was not run, None if it was.
+        missing: how many of its first events are not among the items.
     """
 
     items: list[Item]
     judged: dict[int, Judged] = {}
     lack: Lack | None = None
+    missing: int = 0
 
 
 class RecordedPage(msgspec.Struct, frozen=True):

@@ -48,6 +48,8 @@ def draw(
         return [*title, *(line for each in commands for line in wrapped((("hint", Shown("> ")), ("code", visible(each))), width, 4))]
     if slide.kind == "log":
         items = run.items if run is not None else []
+        if run is not None and run.missing:
+            title += wrapped((("gap", Shown(f"({run.missing} earlier events are not shown)")),), width)
         return [*title, *(line for each in drawn(items, roles) for line in wrapped(_narrow(each, width), width, 4))]
     if slide.kind == "outcome" and slide.prediction is not None:
         judged = run.judged.get(slide.prediction.line) if run is not None else None
@@ -165,11 +167,11 @@ def wrapped(line: StyledLine, width: int, indent: int = 0) -> list[StyledLine]:
 
 
 def _words(line: StyledLine) -> Iterable[tuple[str, str]]:
-    """Words and the blanks between them, each with its style."""
+    """Words and the blanks between them, each with its style; a word of flags may be broken behind each of them."""
     for style, text in line:
         word = ""
         for char in text:
-            if word and (char == " ") != (word[-1] == " "):
+            if word and ((char == " ") != (word[-1] == " ") or word[-1] == "|"):
                 yield style, word
                 word = ""
             word += char
