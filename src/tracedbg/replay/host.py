@@ -23,7 +23,9 @@ from .deck import Deck
 from .tape import seconds
 
 PROMPT = "replay> "
-_SIDE_ROWS = 60
+_NARROW = 60
+_SIDE_ROWS = (4, 12)
+"""What the split's pane has at least, in a narrow terminal and in others: so far from its top the current line is still seen."""
 
 
 class Console:
@@ -210,7 +212,7 @@ class ReplayHost:
 
     def context(self) -> Sequence[Shown]:
         """Source or registers as they were, for the split."""
-        return self._deck.states.side(self._deck.position, _SIDE_ROWS)
+        return self._deck.states.side(self._deck.position, _SIDE_ROWS[self._deck.columns() >= _NARROW])
 
     def on_change(self, callback: Callable[[bool], None]) -> None:
         """Keep a callback for changes of prompt, toolbar or context."""

@@ -39,7 +39,7 @@ def where(deck: Deck) -> Lines:
     Example: where
     """
     out = [visible(f"{'playing, ' if deck.playing else ''}{deck.place()}; {deck.position:,} of {len(deck.tape):,} events")]
-    return out + deck.states.backtrace(deck.position) if deck.tape.kept else out
+    return out + deck.states.backtrace(deck.position) if deck.tape.kept_at(deck.position) is not None else out
 
 
 @table.add("backtrace", "bt", "info backtrace", "info stack")
