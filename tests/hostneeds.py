@@ -74,6 +74,18 @@ def _landlock() -> str:
     return "" if need.ok else f"{need.reason} ({need.remedy})"
 
 
+def chromium() -> str:
+    """The path of Chromium, empty where there is none."""
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+
+
+def _chromium() -> str:
+    if not chromium():
+        return "no program 'chromium' on the PATH"
+    lacks = [name for name in ("playwright", "axe_playwright_python") if importlib.util.find_spec(name) is None]
+    return f"{', '.join(lacks)}: not installed (extra `browser`)" if lacks else ""
+
+
 def _dev_extra() -> str:
     return "" if importlib.util.find_spec("importlinter") else "import-linter is not installed (extra `dev`)"
 
@@ -90,6 +102,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "drgn": _drgn,
     "tracefs": _tracefs,
     "landlock": _landlock,
+    "chromium": _chromium,
     "dev-extra": _dev_extra,
     "root": lambda: "" if os.geteuid() == 0 else f"needs root, and this run has uid {os.geteuid()}",
     "ordinary-user": lambda: "" if os.geteuid() else "needs an ordinary user, and this run is root's",
