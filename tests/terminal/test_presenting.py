@@ -166,8 +166,10 @@ def test_the_terminal_is_in_order_after_a_signal(tmp_path: Path) -> None:
     path = tmp_path / "10-mine.md"
     path.write_text("# Mine\n\n## One\n\n```tracedbg\nexpect tracer nothing within 100s\n```\n")
     env: dict[str, str | None] = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
-    with Projected([*TRACEDBG, "present", str(path), "--trust", "--step", "one"], 60, 20, env) as desk:
+    words = ["present", str(path), "--trust", "--step", "one", "--socket", os.path.relpath(tmp_path / "mine.sock")]
+    with Projected([*TRACEDBG, *words], 60, 20, env) as desk:
         desk.see("1 of 1")
+        assert (tmp_path / "mine.sock").is_socket(), "not below the folder in which the lesson plays"
         modes = desk.modes()
         assert not modes & termios.ECHO
         desk.send(ON)
@@ -179,7 +181,7 @@ def test_the_terminal_is_in_order_after_a_signal(tmp_path: Path) -> None:
         assert desk.modes() & termios.ECHO
         desk.feed()
         assert not desk.emulator.in_alternate
-        assert not list((tmp_path / "tracedbg").iterdir())
+        assert not (tmp_path / "mine.sock").exists()
 
 
 def _luminance(colour: str) -> float:

@@ -87,6 +87,8 @@ def present(argv: Sequence[str], front: Front) -> int:
     if not (is_shipped(document.path) or given.trust or given.recorded):
         raise NotHere(f"{visible(document.path)} does not come with tracedbg and runs programs with your rights", "--trust lets it")
     first = document.steps.index(step) + 1 if (step := document.step(given.step)) is not None else 0
+    # The lesson's programs lie in a folder of their own, which becomes the working directory.
+    socket = os.path.abspath(given.socket) if given.socket else ""
     with contextlib.ExitStack() as stack:
         refused = ""
         lacks: dict[str, Lack] = {}
@@ -99,7 +101,7 @@ def present(argv: Sequence[str], front: Front) -> int:
                 if page is None:
                     raise
                 refused = str(error)
-        desk = lectern.Lectern(given.socket, os.environ)
+        desk = lectern.Lectern(socket, os.environ)
         stack.callback(desk.close)
         shown = page.document if page is not None and refused else document
         show = Presentation(shown, lacks, page, refused=refused, tell=desk.tell)
