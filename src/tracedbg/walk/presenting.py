@@ -25,8 +25,8 @@ from .slides import Slide, slides_of
 from .timing import times_of
 
 KEYS = (
-    ("Space Enter → PageDown", "on"),
-    ("← PageUp", "back"),
+    ("Space Enter Right PageDown", "on"),
+    ("Left PageUp", "back"),
     ("] [", "next section, begin of this or the one before"),
     ("r", "play this section anew"),
     ("b .", "blank the screen"),

@@ -27,7 +27,7 @@ from .recorded import bundled, read_page
 from .shipped import find, is_shipped
 from .testing import PASSED
 
-_KEYS_TEXT = "keys:\n" + "\n".join(f"  {keys:<26}{what}" for keys, what in KEYS)
+_KEYS_TEXT = "keys:\n" + "\n".join(f"  {keys:<28}{what}" for keys, what in KEYS)
 
 
 class Front(msgspec.Struct, frozen=True):
