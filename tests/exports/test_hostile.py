@@ -5,6 +5,8 @@ The files are made by chance from good ones: bytes, and values inside of lines, 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import json
 import os
@@ -30,6 +32,7 @@ from tracedbg.exports.redacting import redact
 from tracedbg.exports.story import tell
 from tracedbg.model import events as ev
 from tracedbg.model.errors import BadArgument, UserError
+from tracedbg.model.ids import Role
 from tracedbg.replay.commandline import asked, play_plain
 from tracedbg.replay.state import States
 from tracedbg.replay.tape import Tape
@@ -281,7 +284,7 @@ def test_lines_without_an_end_are_not_held(tmp_path):
 
 def test_names_of_megabytes_circles_and_numbers_that_return_are_drawn(tmp_path):
     path = tmp_path / "r.jsonl"
-    long = "w\x1b" * (LONGEST_LINE // 14)
+    long = "w\x1b" * (LONGEST_LINE // 60)
     lines = [
         _line(lane=long, ev="lane.open", label=long[:5], role="bench", pid=1),
         _line(seq=2, of=3, ev="sys.exit", name="wait4", args=[], ret=0),
@@ -301,3 +304,51 @@ def test_names_of_megabytes_circles_and_numbers_that_return_are_drawn(tmp_path):
                 _harmless_error(error)
     assert time.process_time() - began < 2 * SLOWEST_S
     assert isinstance(one.records[0].event, ev.LaneOpened)
+
+
+# --- long ones ------------------------------------------------------------------------------------------------------------------------
+_WAIT = ("wait4", (-1, "__WALL"))
+_MANY = 6_000
+_SHAPES: dict[str, Callable[[int], tuple[str, ev.Event, int]]] = {
+    # number of the record -> lane, event, the record that it belongs to
+    "never returned": lambda seq: ("w1", ev.CallEntered(*_WAIT), 0),
+    "returned at last": lambda seq: (
+        ("w1", ev.CallEntered(*_WAIT), 0) if seq <= _MANY // 2 else ("w1", ev.CallReturned(*_WAIT, 7), seq - _MANY // 2)
+    ),
+    "returned inside out": lambda seq: (
+        ("w1", ev.CallEntered(*_WAIT), 0) if seq <= _MANY // 2 else ("w1", ev.CallReturned(*_WAIT, 7), _MANY + 1 - seq)
+    ),
+    "returned from nowhere": lambda seq: (
+        ("w1", ev.CallEntered(*_WAIT), 0) if seq <= _MANY // 2 else ("w1", ev.CallReturned(*_WAIT, 7), _MANY + seq)
+    ),
+    "a lane each": lambda seq: (f"w{seq // 2}", ev.CallEntered(*_WAIT) if seq % 2 else ev.LaneOpened(f"w{seq // 2}", Role.BENCH, 1), 0),
+    "all asleep": lambda seq: (f"w{seq % 300}", ev.ThreadAsleep("wait4", "do_wait", "x"), 1),
+    "sections": lambda seq: ("repl", ev.StepReached(seq, f"s{seq}", "Step"), 0),
+    "commands": lambda seq: ("repl", ev.LineEntered("thread w1", "keyboard") if seq % 2 else ev.CommandFinished(True), seq - 1),
+    "expectations": lambda seq: ("repl", ev.LineEntered("expect x", "keyboard") if seq % 2 else ev.ExpectJudged("x", True, seq - 1), 0),
+    "questions": lambda seq: ("repl", ev.PredictionAsked("?", (ev.ChoiceOffered("a", "b"),) * 2) if not seq % 20 else ev.Note("x"), 0),
+    "born": lambda seq: ("tracee", ev.TraceeBorn(seq, "clone"), 0),
+    "desks": lambda seq: ("tracer", ev.RequestStarted("x") if seq % 2 else ev.RequestQueued("tracer", "x"), max(0, seq - 3)),
+    "states": lambda seq: ("tracee", ev.StateKept(seq, "x", "x.c", 1, ((1, "x"),), (("rip", "0x7f0000000000"),), ("#0 x",)), seq - 1),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shape", _SHAPES)
+def test_the_time_grows_with_the_size_and_not_with_its_square(shape):
+    events = [(0, "w1", ev.LaneOpened("w1", Role.BENCH, 70), 0)]
+    events += [(seq, *_SHAPES[shape](seq)) for seq in range(1, _MANY + 1)]
+    one = recording(tuple(events))
+    slow = {}
+    todo: dict[str, Callable[[], object]] = {
+        name: functools.partial(text_of, name, one) for name, form in FORMS.items() if form.kind is not Kind.BYTES
+    }
+    todo |= {"trim": lambda: trim(one, "10", "5000"), "redact": lambda: redact(one), "states": lambda: States(Tape(one)).waitqueue(_MANY)}
+    for name, make in todo.items():
+        began = time.process_time()
+        with contextlib.suppress(UserError):
+            make()
+        took = time.process_time() - began
+        if took > SLOWEST_S:
+            slow[name] = took
+    assert slow == {}

@@ -59,7 +59,8 @@ class _Maker:
         self.out: list[str] = []
         self._text = remembering()
         self._lanes: dict[str, int] = {}
-        self._open: dict[int, list[int]] = {}  # lane -> seqs of what is open there, outermost first
+        # By lane the seqs of what is open there, outermost first: as keys, so that one of them is found among a million.
+        self._open: dict[int, dict[int, None]] = {}
         self._asleep: dict[int, int] = {}  # seq of a call -> lane
         self._meta("process_name", 0, name=title)
 
@@ -109,20 +110,22 @@ class _Maker:
             self._put("E", record, _LESSON, "")
         else:
             self._meta("thread_name", _LESSON, name="lesson")
-        self._open[_LESSON] = [record.seq]
+        self._open[_LESSON] = {record.seq: None}
         self._put("B", record, _LESSON, heading)
 
     def _begin(self, record: Record, lane: int, name: str, purpose: str = "") -> None:
-        self._open.setdefault(lane, []).append(record.of if isinstance(record.event, RequestStarted) else record.seq)
+        seq = record.of if isinstance(record.event, RequestStarted) else record.seq
+        stack = self._open.setdefault(lane, {})
+        stack[seq if seq not in stack else -len(self.out)] = None  # a number that is there twice must not end both
         self._put("B", record, lane, name, args={"seq": record.seq, **({"purpose": str(visible(purpose))} if purpose else {})})
 
     def _end(self, record: Record, lane: int) -> None:
-        stack = self._open.get(lane, [])
+        stack = self._open.get(lane, {})
         if record.of not in stack:
             return  # its beginning was not recorded
         # What was begun inside and never returned ends with what it is in.
         while stack:
-            inner = stack.pop()
+            inner, _ = stack.popitem()
             text = self._text(record) if inner == record.of else None
             self._put("E", record, lane, "", args={"result": str(text)} if text is not None else {"result": "never returned"})
             if inner == record.of:

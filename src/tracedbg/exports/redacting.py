@@ -7,6 +7,7 @@ more than it is: what is written in another way (a name without its folder, a po
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -83,10 +84,20 @@ class Redactor:
         self._paths_before = 0  # placeholders of an earlier time
         self._with_blanks: list[str] = []  # paths that no text would show the end of
         self._seen: dict[Any, Any] = {}
+        self._lane = functools.cache(self.text)
         for text in _texts(recording.header):
             self._find(text)
+        known: set[Any] = set()
         for record in recording.records:
+            try:
+                if record.event in known:
+                    continue
+                known.add(record.event)
+            except TypeError:  # it holds a dict
+                pass
             self._find_in(record)
+        for lane in dict.fromkeys(record.lane for record in recording.records):
+            self._find(lane)
 
     # --- finding ------------------------------------------------------------------------------------------------------------------
     def _find_in(self, record: Record) -> None:
@@ -97,7 +108,6 @@ class Redactor:
                 self._with_blanks = sorted([*self._with_blanks, event.file], key=len, reverse=True)
         for value in _texts(event if isinstance(event, Event) else event.raw):
             self._find(value)
-        self._find(record.lane)
         for number in _numbers(event if isinstance(event, Event) else event.raw):
             least = _LOWEST if isinstance(event, SiteChanged) else _LOWEST_DECIMAL
             if least <= number & _64 and is_address(number & _64):
@@ -166,7 +176,7 @@ class Redactor:
                 if len(self._seen) >= _KEPT:
                     self._seen.clear()
                 changed = self._seen[event] = self._value(event)
-        lane = self.text(record.lane)
+        lane = self._lane(record.lane)
         if changed is event and lane == record.lane:
             return record
         return Record(record.seq, record.t, lane, record.tid, record.source, changed, record.of)

@@ -6,6 +6,7 @@ Pure, any thread.  The recording is foreign, and the page will be shown by someb
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Iterator
@@ -145,8 +146,15 @@ def _inline(text: str) -> str:
     return str(visible(joined)) if _harmless(joined) else code(joined)
 
 
+@functools.lru_cache(256)
 def _harmless(text: str) -> bool:
-    return all(_is_text(token) for token in _tokens(MarkdownIt("commonmark").parse(text)))
+    return all(_is_text(token) for token in _tokens(_parser().parse(text)))
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    # To make one takes longer than to read a paragraph with it.
+    return MarkdownIt("commonmark")
 
 
 def _tokens(tokens: list[Token]) -> Iterator[Token]:

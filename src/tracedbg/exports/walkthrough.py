@@ -6,6 +6,7 @@ the one.  What the author knows and the log does not (why, and what to predict) 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -50,6 +51,9 @@ _NUMBER = re.compile(r"-?\d+")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _SMALL = 300
 """From here on a number is a pid, a time or a count of something: nothing that a second run would repeat."""
+
+_RACERS = 64
+"""Lanes that are named as those of which any may have been the one."""
 
 
 class _Typed(msgspec.Struct):
@@ -118,6 +122,9 @@ class _Maker:
         self._names: dict[str, str] = {}  # a number as written -> the variable that holds it
         self._lab: set[str] = set()
         self._calls: dict[int, Record] = {}  # entered and not returned
+        self._waits: dict[
+            tuple[str, tuple[str | int, ...]], dict[int, Record]
+        ] = {}  # those of the lab that may sleep, by what they wait for
         self._races: dict[int, set[str]] = {}  # seq of a call -> the lanes that raced with it
         self._actors: list[str] = []  # of the last command that was no expectation
         self._asleep: dict[int, int] = {}  # seq of a call -> seq of the record that saw it sleep
@@ -161,8 +168,11 @@ class _Maker:
         event, lane = record.event, record.lane
         if isinstance(event, CallEntered):
             self._calls[record.seq] = record
+            if lane in self._lab and event.name in WAIT_CALLS:
+                self._waits.setdefault((event.name, event.args), {})[record.seq] = record
         elif isinstance(event, CallReturned):
             entered = self._calls.pop(record.of, None)
+            self._waits.get((event.name, event.args), {}).pop(record.of, None)
             slept = self._asleep.pop(record.of, 0)
             if slept in self._made and self._made[slept][0] is self.typed[-1]:
                 # It was over before anything else was typed; another time it may be over before it sleeps.
@@ -198,14 +208,8 @@ class _Maker:
     def _alike(self, record: Record, event: CallReturned) -> str:
         """The lanes of which any might have been the one: who was in the same call, and who lost such a race before."""
         lanes = self._races.pop(record.of, {record.lane})
-        if event.name in WAIT_CALLS:
-            alike = [
-                each
-                for each in self._calls.values()
-                if isinstance(each.event, CallEntered)
-                and (each.event.name, each.event.args) == (event.name, event.args)
-                and each.lane in self._lab
-            ]
+        if event.name in WAIT_CALLS and len(lanes) < _RACERS:
+            alike = list(itertools.islice(self._waits.get((event.name, event.args), {}).values(), _RACERS))
             lanes |= {each.lane for each in alike}
             for each in alike:
                 self._races[each.seq] = lanes
