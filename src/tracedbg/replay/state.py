@@ -40,7 +40,7 @@ class States:
             return None, [short(f"{why}, so the {what} cannot be told; record keeps them at stops")]
         since = self._tape.resumed_since(kept, position)
         ran = f"; it runs since {since.seq}" if since is not None else ""
-        return kept, [short(f"{what} as kept at {kept.seq}, when process {kept.state.pid} stood at {kept.state.where or '?'}{ran}:")]
+        return kept, [short(f"{what} as kept at {kept.seq}, when process {kept.state.pid} {_stood(kept)}{ran}:")]
 
     def registers(self, position: int, names: Sequence[str] = ()) -> list[Shown]:
         """The registers, or those of them that are named (a ``$`` before the name is allowed)."""
@@ -127,9 +127,7 @@ class States:
         if kept is None:
             return self.threads(position)
         since = self._tape.resumed_since(kept, position)
-        out = [
-            short(f"at {kept.seq}: {kept.state.where}" if since is None else f"at {kept.seq}, runs since {since.seq}: {kept.state.where}")
-        ]
+        out = [short(f"at {kept.seq}: {_stood(kept)}" if since is None else f"at {kept.seq}, runs since {since.seq}: {_stood(kept)}")]
         if kept.state.source:
             lines = _listing(kept)
             current = next((number for number, line in enumerate(lines) if line.startswith("=>")), 0)
@@ -138,6 +136,11 @@ class States:
         if kept.state.registers:
             return out + [short(f"{name:<9}{value}") for name, value in kept.state.registers[:_MOST]]
         return self.threads(position)
+
+
+def _stood(kept: Kept) -> str:
+    """Where nobody read registers, the place is not known."""
+    return f"stood at {kept.state.where}" if kept.state.where else "stood still"
 
 
 def _asleep(under: Under) -> str:
