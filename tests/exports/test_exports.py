@@ -115,6 +115,20 @@ def test_the_slices_of_a_trace_nest_and_end(one):
     ] == "never returned"
 
 
+def test_a_handout_asks_first_and_answers_on_the_last_page():
+    page = text_of("handout", recording())
+    sheets, answers = page.split('<section class="answers">')
+    assert "<h3>Question 1</h3>" in sheets
+    assert sheets.count('class="box"') == 2
+    assert "ESRCH (No such process)" not in sheets
+    assert "It is not your tracee" not in sheets
+    assert "<h3>Question 1: B</h3>" in answers
+    assert "<code>tracer</code>&nbsp; <code>ptrace(PTRACE_CONT, 4242, 0, 0) = -1 ESRCH" in answers
+    assert "It is not your tracee" in answers
+    assert "expect " not in page
+    assert "Nothing is asked" in text_of("handout", recording(EVENTS[:5]))
+
+
 # --- the command ----------------------------------------------------------------------------------------------------------------
 def test_the_command_reads_a_file_and_writes_one(tmp_path, capsys):
     path, out = tmp_path / "one.jsonl", tmp_path / "one.md"

@@ -107,6 +107,12 @@ def _perfetto(recording: Recording, _options: Options) -> str:
     return perfetto(recording)
 
 
+def _handout(recording: Recording, _options: Options) -> str:
+    from .handout import handout
+
+    return handout(recording)
+
+
 def _walkthrough(recording: Recording, _options: Options) -> str:
     from .walkthrough import walkthrough
 
@@ -120,6 +126,7 @@ FORMS: dict[str, Form] = {
     "cast": Form(_cast(2), "an asciicast, version 2: for asciinema and its players, a marker for each section", ".cast", takes=_TERMINAL),
     "cast-v3": Form(_cast(3), "the same, version 3", ".cast", takes=_TERMINAL),
     "walkthrough": Form(_walkthrough, "of a session of your own: the skeleton of a lesson, with expectations that pass", ".md"),
+    "handout": Form(_handout, "of a lesson: its questions on paper, the answers on the last page; HTML, to be printed", ".html"),
     "perfetto": Form(_perfetto, "a Chrome trace: a lane for each thread, for https://ui.perfetto.dev", ".json"),
 }
 """What there is, and for what."""
