@@ -13,6 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from tracedbg.eventlog.recordings import Recording
+from tracedbg.model.errors import NotFound
+from tracedbg.model.text import visible
 
 Made = str | bytes | Mapping[str, str | bytes]
 """What a form makes: text, bytes, or several files by their names."""
@@ -119,9 +121,38 @@ def _walkthrough(recording: Recording, _options: Options) -> str:
     return walkthrough(recording)
 
 
+def _html(recording: Recording, _options: Options) -> str:
+    from .page import page
+
+    return page(recording)
+
+
+def _fragment(recording: Recording, _options: Options) -> str:
+    from .page import fragment
+
+    return fragment(recording)
+
+
+def _svg(recording: Recording, options: Options) -> Mapping[str, str | bytes]:
+    from .svg import sections
+
+    wanted = options.section
+    pictures = {f"{name}.svg": picture for name, picture in sections(recording)}
+    if not wanted:
+        return pictures
+    kept = {name: picture for name, picture in pictures.items() if wanted in (name[:-4].split("-", 1)[1], str(int(name.split("-")[0])))}
+    if not kept:
+        names = ", ".join(name.removesuffix(".svg") for name in pictures)
+        raise NotFound(f"there is no picture of a section {visible(wanted)}", f"sections with events are {names or 'none'}")
+    return kept
+
+
 _TERMINAL = ("columns", "rows")
 
 FORMS: dict[str, Form] = {
+    "html": Form(_html, "a timeline to step through: one page that needs nothing else", ".html"),
+    "fragment": Form(_fragment, "the same to put into a page of your own: no script, no ids", ".html"),
+    "svg": Form(_svg, "a picture of each section", ".svg", Kind.FILES, takes=("section",)),
     "markdown": Form(_markdown, "a page: text, questions, commands and the log", ".md"),
     "cast": Form(_cast(2), "an asciicast, version 2: for asciinema and its players, a marker for each section", ".cast", takes=_TERMINAL),
     "cast-v3": Form(_cast(3), "the same, version 3", ".cast", takes=_TERMINAL),
