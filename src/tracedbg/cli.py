@@ -180,6 +180,10 @@ def _replay(options: argparse.Namespace, words: Sequence[str]) -> int:
     from tracedbg.replay import commandline
 
     asked = commandline.asked(words, _recording)
+    if asked.verify:
+        from tracedbg.walk import verifying
+
+        return verifying.main(asked.path, sys.stdout)
     at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     colour = sys.stdout.isatty() and wants_colour(os.environ)
     if not at_a_terminal or asked.speed == 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -47,6 +47,7 @@ _LEFT_OUT = frozenset({"quit", "q", "exit", "help", "h", "log", "why", "hint", "
 _LASTING, _STANDING = frozenset({"TracerPid", "PPid", "Threads", "comm"}), frozenset({"t", "T", "Z"})
 """What a second look would find again: these facts, and these states."""
 
+_SIGKILL = 9
 _NUMBER = re.compile(r"-?\d+")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _SMALL = 300
@@ -56,10 +57,18 @@ _RACERS = 64
 """Lanes that are named as those of which any may have been the one."""
 
 
-class _Typed(msgspec.Struct):
-    """A command and what followed it."""
+class Typed(msgspec.Struct):
+    """A command and what followed it.
+
+    Args:
+        text: as typed.
+        seq: of its line.
+        failed: why, empty if it did not.
+        expected: a line of a walkthrough for each thing that it led to.
+    """
 
     text: str
+    seq: int = 0
     failed: str = ""
     expected: list[str] = msgspec.field(default_factory=list)
     remarks: list[str] = msgspec.field(default_factory=list)
@@ -78,11 +87,7 @@ def walkthrough(recording: Recording) -> str:
         raise BadArgument(
             "this is a recording of a lesson, and the lesson's page is its walkthrough", "record a session: tracedbg --record FILE"
         )
-    launched = {record.event.pid for record in recording.records if isinstance(record.event, TraceeBorn) and record.event.how == "launched"}
-    maker = _Maker(launched)
-    for record in recording.records:
-        maker.take(record)
-    commands = [each for each in maker.typed if _first(each.text) not in _LEFT_OUT]
+    commands = captured(recording.records)
     if not any(not each.failed for each in commands):
         raise BadArgument("no command of this recording could be repeated", "record a session in which something is done")
     lines = [line for each in commands for line in _written(each)]
@@ -101,11 +106,34 @@ def walkthrough(recording: Recording) -> str:
     )  # fmt: skip
 
 
+def captured(records: Iterable[Record]) -> list[Typed]:
+    """What was typed, but for commands about the session itself, and an expectation for each thing that it led to.
+
+    Args:
+        records: of a session, by time.
+    """
+    records = list(records)
+    launched = {record.event.pid for record in records if isinstance(record.event, TraceeBorn) and record.event.how == "launched"}
+    last = max((record.t for record in records if isinstance(record.event, CommandFinished)), default=0)
+    maker = _Maker(launched)
+    for record in records:
+        if record.t <= last or not _ending(record.event):
+            maker.take(record)
+    return [each for each in maker.typed if _first(each.text) not in _LEFT_OUT]
+
+
+def _ending(event: object) -> bool:
+    """The end of a session does that, and no line: what was launched is killed, who sleeps in a call is woken."""
+    if isinstance(event, CallReturned):
+        return event.errno == "EINTR"
+    return isinstance(event, TraceeGone) and event.status & 0x7F == _SIGKILL
+
+
 def _first(text: str) -> str:
     return (text.split(None, 1) or [""])[0]
 
 
-def _written(command: _Typed) -> Iterator[str]:
+def _written(command: Typed) -> Iterator[str]:
     yield from (f"# {visible(line)}" for line in command.remarks)
     if command.failed:
         yield f"# {visible(command.text)}: {visible(command.failed)}"
@@ -117,8 +145,8 @@ def _written(command: _Typed) -> Iterator[str]:
 class _Maker:
     def __init__(self, launched: set[int]) -> None:
         self._launched = launched
-        self.typed: list[_Typed] = []
-        self._lines: dict[int, _Typed] = {}
+        self.typed: list[Typed] = []
+        self._lines: dict[int, Typed] = {}
         self._names: dict[str, str] = {}  # a number as written -> the variable that holds it
         self._lab: set[str] = set()
         self._calls: dict[int, Record] = {}  # entered and not returned
@@ -128,13 +156,13 @@ class _Maker:
         self._races: dict[int, set[str]] = {}  # seq of a call -> the lanes that raced with it
         self._actors: list[str] = []  # of the last command that was no expectation
         self._asleep: dict[int, int] = {}  # seq of a call -> seq of the record that saw it sleep
-        self._made: dict[int, tuple[_Typed, str]] = {}  # seq of the record -> expectation that it led to
+        self._made: dict[int, tuple[Typed, str]] = {}  # seq of the record -> expectation that it led to
 
     def take(self, record: Record) -> None:
         """The next record, by time."""
         event = record.event
         if isinstance(event, LineEntered):
-            self._lines[record.seq] = typed = _Typed(event.text.strip())
+            self._lines[record.seq] = typed = Typed(event.text.strip(), record.seq)
             if typed.text and not typed.text.startswith("#"):
                 self.typed.append(typed)
                 words = typed.text.split()

@@ -47,6 +47,7 @@ class Asked(msgspec.Struct, frozen=True):
         paused: wait for a command first.
         questions: ask predictions again.
         detail: of the log.
+        verify: do not play it, run its lines and compare: whoever asked does that, no replay runs anything.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Asked(msgspec.Struct, frozen=True):
     paused: bool
     questions: bool
     detail: Detail
+    verify: bool = False
 
 
 def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
@@ -71,7 +73,7 @@ def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
     """
     parser = argparse.ArgumentParser(
         prog="tracedbg replay",
-        description="Play a recording: nothing in it is run, and no program is needed.",
+        description="Play a recording: nothing in it is run, and no program is needed (but with --verify).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -82,6 +84,9 @@ def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
     parser.add_argument("--paused", action="store_true", help="do not play by itself, wait for a command")
     parser.add_argument("--no-questions", action="store_true", help="do not ask the predictions again")
     parser.add_argument("--log", choices=LEVELS, default="calls", help="how much of the log is shown")
+    parser.add_argument(
+        "--verify", action="store_true", help="instead, run its lines here with your rights and show what differs; status 1"
+    )
     given = parser.parse_args(words)
     return Asked(
         found(given.file),
@@ -91,6 +96,7 @@ def asked(words: Sequence[str], found: Callable[[str], str] = str) -> Asked:
         given.paused,
         not given.no_questions,
         LEVELS[given.log],
+        given.verify,
     )
 
 

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
@@ -216,9 +217,10 @@ def _of_lesson(wanted: Wanted, document: Document, lacks: dict[str, Lack]) -> Wa
     """What the first line of a lesson's recording tells: which page it was, and what the machine had of what the page needs."""
     with open(document.path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
+    name = name_of(Path(document.path)) if is_shipped(document.path) else os.path.basename(document.path)
     about: dict[str, object] = {
         "title": document.title,
-        "walkthrough": {"name": os.path.basename(document.path), "sha256": digest},
+        "walkthrough": {"name": name, "sha256": digest},
         "caps": [need for need in document.all_needs if need not in lacks],
     }
     return msgspec.structs.replace(wanted, about={**about, **wanted.about})
