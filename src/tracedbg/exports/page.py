@@ -38,11 +38,12 @@ _LEGEND = (
 _MOST_LINES = 12
 
 
-def page(recording: Recording) -> str:
+def page(recording: Recording, home: str = "") -> str:
     """The page.
 
     Args:
         recording: by time.
+        home: address of the front page of a site that it is part of; empty for a page that stands alone.
 
     Raises:
         BadArgument: there would be too many rows.
@@ -59,7 +60,7 @@ def page(recording: Recording) -> str:
         f"<title>{text(made.title)} - tracedbg</title>",
         f"<style>{style}</style></head>",
         '<body class="tdbg">',
-        f'<header class="top"><h1>{text(made.title)}</h1>{_about(recording, made)}</header>',
+        f'<header class="top">{_way_back(home)}<h1>{text(made.title)}</h1>{_about(recording, made)}</header>',
         _controls(count),
         "<main>",
         *_parts(made, "r"),
@@ -83,6 +84,10 @@ def fragment(recording: Recording) -> str:
     made = timeline(recording)
     body = [f"<style>{_asset('page_style.css')}</style>", '<div class="tdbg">', f"<h2>{text(made.title)}</h2>", _about(recording, made)]
     return "\n".join([*body, *_parts(made, ""), _legend(), "</div>"]) + "\n"
+
+
+def _way_back(home: str) -> str:
+    return f'<p class="meta"><a href="{text(home)}">All lessons</a></p>' if home else ""
 
 
 @functools.cache
@@ -259,9 +264,14 @@ def _asked(item: Question, row: Row, prefix: str) -> str:
     )
 
 
+def _has_row(made: Timeline, seq: int) -> bool:
+    rows = (row for part in made.parts for row in part.rows)
+    return any(row.seq == seq and isinstance(row.item, Happened | Command) and not row.folded for row in rows)
+
+
 def _revealed(question: Question, made: Timeline, prefix: str) -> str:
     lane, line = made.deciding.get(question.by, ("", ""))
-    link = f' <a href="#r{question.by}">its row</a>' if lane and prefix else ""
+    link = f' <a href="#r{question.by}">its row</a>' if prefix and _has_row(made, question.by) else ""
     seen = f"<p><b>What happened:</b> <code>{text(f'{lane}  {line}')}</code>{link}</p>" if lane else ""
     right = ""
     if 0 <= question.right < len(question.choices):

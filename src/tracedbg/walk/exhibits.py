@@ -30,10 +30,12 @@ PAGES, FILES = "lessons", "files"
 DOWNLOADS = (
     # form, label, ending
     ("handout", "handout", ".handout.html"),
-    ("markdown", "transcript", ".transcript.md"),
     ("cast", "terminal recording", ".cast"),
     ("perfetto", "trace for Perfetto", ".trace.json"),
 )
+TEXT = "text"
+"""Stands for `as_text` among the forms."""
+
 _ROW = re.compile(r' id="r(\d{1,9})"')
 _WORD = re.compile(r"[a-z0-9_$+-]{2,}")
 
@@ -181,20 +183,28 @@ def _words(section: Section) -> str:
 
 
 def downloads(name: str) -> list[tuple[str, str, str]]:
-    """What there is to take away of a recording: form, label, path from the site's root."""
-    return [(form, label, f"{FILES}/{name}{ending}") for form, label, ending in DOWNLOADS if form in FORMS]
+    """What there is to take away of a recording: form (or `TEXT`), label, path from the site's root."""
+    forms = [(form, label, f"{FILES}/{name}{ending}") for form, label, ending in DOWNLOADS if form in FORMS]
+    return [(TEXT, "text to read", f"{FILES}/{name}.text.html"), *forms]
 
 
 def timeline(recording: Recording) -> str:
-    """The page of a recording in a site."""
-    from .gallery_transcript import page as transcript
+    """The page of a recording in a site: its timeline, with a way back to the front page."""
+    from tracedbg.exports.page import page
 
-    return transcript(recording, (Path(__file__).parent / "gallery.css").read_text(), "../index.html")
+    return page(recording, "../index.html")
+
+
+def as_text(recording: Recording) -> str:
+    """The same to read, without the picture."""
+    from .gallery_transcript import page
+
+    return page(recording, (Path(__file__).parent / "gallery.css").read_text(encoding="utf-8"), "../index.html")
 
 
 def to_take_away(name: str, recording: Recording) -> Iterator[tuple[str, str | bytes]]:
     """Path and content of what is made of a recording besides its timeline."""
     for form, _, path in downloads(name):
-        content = made(form, recording)
+        content = as_text(recording) if form == TEXT else made(form, recording)
         assert isinstance(content, str | bytes), form
         yield path, content
