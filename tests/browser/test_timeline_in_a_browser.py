@@ -1,59 +1,170 @@
-"""The timeline of a lesson in a browser: stepped by keys and buttons, stopped by its questions, opened at one, and whole on paper."""
+"""A timeline in a browser: stepped through, asked, linked to, read aloud, on a telephone, on paper, without scripts, and hostile."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.visiting import PHONE, Browser, hidden_text, violations, wider_than_the_window
 from tests.exports.test_exports import EVIL
-from tracedbg.eventlog.recordings import load
-from tracedbg.exports.forms import text_of
+from tracedbg.eventlog.recordings import Recording, load
+from tracedbg.exports.page import fragment, page
+from tracedbg.exports.story import Question, tell
 from tracedbg.walk.shipped import recording_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "TIMELINE.md"
 
-def test_a_timeline_waits_for_each_prediction(browser: Browser, tmp_path: Path) -> None:
+
+@pytest.fixture(scope="module")
+def tour() -> Recording:
     kept = recording_of("tour")
     assert kept is not None
-    path = tmp_path / "timeline.html"
-    path.write_text(text_of("html", load(str(kept))), encoding="utf-8")
-    with browser.visit(path) as page:
-        where, current = page.locator("#pos"), page.locator("li[aria-current=step]")
-        assert where.inner_text().startswith("1 / ")
-        page.keyboard.press("j")
-        page.locator("#next").click()
-        assert where.inner_text().startswith("3 / ")
-        page.keyboard.press("k")
-        assert where.inner_text().startswith("2 / ")
+    return load(str(kept))
+
+
+@pytest.fixture(scope="module")
+def path(tour: Recording, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("timeline") / "tour.html"
+    path.write_text(page(tour), encoding="utf-8")
+    return path
+
+
+def asked(recording: Recording) -> list[Question]:
+    return [item for section in tell(recording).sections for item in section.items if isinstance(item, Question)]
+
+
+def place(page: Page) -> str:
+    """The row that is marked: its id."""
+    return page.locator("li.cur").get_attribute("id") or ""
+
+
+# --- the five questions ---------------------------------------------------------------------------------------------------------
+def section(page: Page, heading: str) -> Locator:
+    return page.locator("section").filter(has=page.get_by_role("heading", name=heading))
+
+
+def who_took_it(page: Page) -> None:
+    row = section(page, "Three sleep, one is told").locator("li", has=page.locator(".g text.wake", has_text="takes")).first
+    assert row.locator(".x b").inner_text() == "w1"
+    assert re.search(r"stopped SIGTRAP PTRACE_EVENT_EXIT", row.locator("code.got").inner_text())
+
+
+def who_slept_in_vain(page: Page) -> None:
+    rows = section(page, "Three sleep, one is told").locator("li.r").filter(has_text=re.compile(r"woken \d+ in-vain \d+"))
+    assert rows.locator(".x b").all_inner_texts() == ["w2", "w3"]
+    rows.first.evaluate("(one) => { location.hash = one.id }")
+    assert page.locator("#state").inner_text().endswith("w2, w3")
+
+
+def why_refused(page: Page) -> None:
+    where = section(page, "Who may command")
+    row = where.locator("li", has=page.locator(".g text.refused"))
+    assert (row.locator(".g text.refused").text_content(), row.locator(".x b").inner_text()) == ("ESRCH", "w1")
+    assert "= -1 ESRCH" in row.locator("code.err").inner_text()
+    assert "ptrace_check_attach" in (where.locator("details", has_text="Why?").last.text_content() or "")
+    assert where.get_by_text("tracer.wrong-thread").is_visible()
+
+
+def is_it_stopped(page: Page) -> None:
+    rows = section(page, "Who may hear of it").locator("li[data-s]")
+    rows.last.evaluate("(one) => { location.hash = one.id }")
+    assert page.locator("#state").inner_text() == "At this row: tracee stopped"
+    assert rows.last.locator(".g .st").count() == 1
+
+
+def how_is_it_known(page: Page) -> None:
+    row = section(page, "Three sleep, one is told").locator("li.r").filter(has_text="seen asleep").first
+    assert re.search(r"/proc: state S, wchan do_wait", row.inner_text())
+    assert row.locator(".g .seen").count() == 1
+
+
+FIVE: dict[str, Callable[[Page], None]] = {
+    "Who took the stop?": who_took_it,
+    "Who slept in vain?": who_slept_in_vain,
+    "Why was this refused?": why_refused,
+    "Is the tracee stopped now?": is_it_stopped,
+    "How is it known that a thread sleeps?": how_is_it_known,
+}
+
+
+# --- visits -----------------------------------------------------------------------------------------------------------------------
+def test_a_timeline_is_stepped_through_asked_and_read(browser: Browser, path: Path, tour: Recording) -> None:
+    first, second, *_ = asked(tour)
+    with browser.visit(path, f"r{second.seq}") as page:
+        # A link opens before the answer, not behind it.
+        assert place(page) == f"r{second.seq}"
+        assert page.locator(f"#r{second.seq}").is_visible()
+        assert hidden_text(page, f"#r{second.seq} ~ li") != []
+        page.evaluate(f"location.hash = 'r{first.seq}'")
         page.keyboard.press("End")
-        asked = page.locator("li[data-ask]")
-        assert current.get_attribute("id") == asked.first.get_attribute("id"), "nothing behind a question is shown before it is answered"
-        asked.first.locator("button").first.click()
-        assert asked.first.locator(".verdict").inner_text() != ""
+        assert place(page) == f"r{second.seq}", "what was linked to is not asked again; what comes later is"
+        page.keyboard.press("k")
+        page.get_by_role("button", name="back", exact=True).click()
+        before = place(page)
+        page.get_by_role("button", name="next", exact=True).click()
+        page.keyboard.press("ArrowRight")
+        assert place(page) == f"r{second.seq}" != before
         page.keyboard.press("j")
-        assert current.get_attribute("id") != asked.first.get_attribute("id")
-        last = asked.last.get_attribute("id")
-        page.evaluate("place => { location.hash = place }", last)
-        page.locator(f"#{last}[aria-current=step]").wait_for()
+        assert place(page) == f"r{second.seq}", "the answer is not shown before the question is answered"
+        assert "answer the question" in page.locator("#state").inner_text()
+        page.locator(f"#r{second.seq} button").nth(second.right).click()
+        assert page.locator(f"#r{second.seq} .verdict").inner_text().startswith("As you predicted")
         page.keyboard.press("j")
-        assert current.get_attribute("id") == last, "a link to a question opens paused at it"
+        assert place(page) != f"r{second.seq}"
+        page.keyboard.press("Home")
+        slider = page.get_by_role("slider", name="Row")
+        slider.fill("3")
+        assert page.locator("#pos").inner_text().startswith("4 / ")
+        assert slider.get_attribute("aria-valuetext", timeout=1000).startswith("row 4 of ")  # type: ignore[union-attr]
+        slider.press("ArrowRight")
+        assert page.locator("#pos").inner_text().startswith("5 / "), "the slider's own keys step once"
+        page.locator("h1").click()
         page.keyboard.press("Escape")
+        assert hidden_text(page, "ol.rows > li, section > h2") == []
+        for look in FIVE.values():
+            look(page)
+            page.keyboard.press("Escape")
         assert violations(page) == []
         page.set_viewport_size({"width": PHONE, "height": 800})
         assert wider_than_the_window(page) == []
-
-
-def test_a_timeline_is_whole_without_scripts_and_harmless(browser: Browser, tmp_path: Path) -> None:
-    path = tmp_path / "evil.html"
-    path.write_text(text_of("html", EVIL), encoding="utf-8")
-    with browser.visit(path, scripts=False) as page:
-        assert hidden_text(page, "ol.rows > li") == []
-        assert page.locator("#next").is_hidden()
-    with browser.visit(path) as page:
-        assert page.locator("img, iframe, body a[href^=javascript]").count() == 0
-        page.keyboard.press("Escape")
         page.emulate_media(media="print")
-        assert hidden_text(page, "ol.rows > li") == []
+        page.keyboard.press("Home")  # a question that is open hides nothing from paper
+        assert hidden_text(page, "ol.rows > li, section > h2, .legend li") == []
+
+
+def test_the_five_questions_are_those_that_the_docs_answer() -> None:
+    assert re.findall(r"^### (.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE) == list(FIVE)
+
+
+def test_without_scripts_everything_is_there(browser: Browser, path: Path) -> None:
+    with browser.visit(path, scripts=False) as page:
+        assert page.get_by_role("button").count() == 0, "what needs a script is not shown"
+        assert hidden_text(page, "ol.rows > li, section > h2, .ask li") == []
+
+
+def test_nothing_hostile_runs_and_two_fragments_share_a_page(browser: Browser, path: Path, tour: Recording) -> None:
+    evil = path.with_name("evil.html")
+    evil.write_text(page(EVIL), encoding="utf-8")
+    with browser.visit(evil) as visited:
+        visited.keyboard.press("Escape")
+        assert visited.locator("main a[href^=javascript], main img, main script").count() == 0
+        assert "<script>" in visited.locator("main").inner_text()
+    host = path.with_name("host.html")
+    own = "<style>p { color: rgb(1, 2, 3) } .r, .x, .ask { color: rgb(9, 9, 9) }</style><p id=mine>mine</p><nav>own</nav>"
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Host</title>'
+    host.write_text(f"{head}<h1>Host</h1>{own}{fragment(tour)}{fragment(EVIL)}", encoding="utf-8")
+    with browser.visit(host) as visited:
+        assert visited.locator(".tdbg").count() == 2
+        assert visited.locator("#mine").evaluate("(one) => getComputedStyle(one).color") == "rgb(1, 2, 3)"
+        assert visited.locator("nav").evaluate("(one) => getComputedStyle(one).position") == "static"
+        assert visited.locator(".tdbg [id], .tdbg script").count() == 0
+        assert hidden_text(visited, ".tdbg ol.rows > li") == []
