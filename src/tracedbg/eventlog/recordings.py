@@ -6,9 +6,13 @@ be trusted to be in order or true, and its text reaches people through `visible`
 
 from __future__ import annotations
 
+import binascii
+import io
 import itertools
 import os
+import re
 import stat
+import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
@@ -27,6 +31,9 @@ MOST_RECORDS = 1_000_000
 LONGEST_LINE = 4 << 20
 _AT_ONCE = 256
 """Lines that are held and parsed together."""
+
+
+_HELD = re.compile(rb'<script type="application/gzip" id="recording">([A-Za-z0-9+/=]*)</script>')
 
 
 class Damaged(UserError):
@@ -68,7 +75,7 @@ def load(path: str, progress: Callable[[int, int], None] | None = None) -> Recor
     """Read a whole recording.
 
     Args:
-        path: of the file.
+        path: of the file, or of a page that ``export --to html`` has made: it holds its recording.
         progress: told now and then how many bytes of how many are read.
 
     Returns:
@@ -83,7 +90,7 @@ def load(path: str, progress: Callable[[int, int], None] | None = None) -> Recor
     records: list[Record] = []
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        lines = _lines(file, path)
+        lines = _unwrapped(_lines(file, path), path)
         _, first, _ = next(lines, (1, b"", True))
         header, note = read_header(first), ""
         while chunk := list(itertools.islice(lines, _AT_ONCE)):
@@ -130,6 +137,25 @@ def _opened(path: str) -> IO[bytes]:
         what = f"is larger than {MOST_BYTES >> 20} MiB" if stat.S_ISREG(about.st_mode) else "is no ordinary file"
         raise BadArgument(f"{visible(path)} {what}", "name a file written by --events or record")
     return os.fdopen(fd, "rb")
+
+
+def _unwrapped(lines: Iterator[tuple[int, bytes, bool]], path: str) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines of a recording; of a page that holds one (gzip in base64, in an element of its own), those inside of it."""
+    first = next(lines, (1, b"", True))
+    if not first[1].lstrip().lower().startswith(b"<!doctype html"):
+        yield from itertools.chain([first], lines)
+        return
+    held = next((found for _, line, _ in lines if (found := _HELD.search(line))), None)
+    if held is None:
+        raise BadArgument(f"the page {visible(path)} holds no recording", "name a page that tracedbg export --to html has written")
+    try:
+        unpacking = zlib.decompressobj(wbits=31)
+        data = unpacking.decompress(binascii.a2b_base64(held[1]), MOST_BYTES)
+    except (zlib.error, binascii.Error) as error:
+        raise BadArgument(f"the recording in the page {visible(path)} is damaged: {visible(str(error))}", "make the page again") from None
+    if unpacking.unconsumed_tail:
+        raise BadArgument(f"the recording in the page {visible(path)} is larger than {MOST_BYTES >> 20} MiB", "name a smaller one")
+    yield from _lines(io.BytesIO(data), path)
 
 
 def _lines(file: IO[bytes], path: str) -> Iterator[tuple[int, bytes, bool]]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tracedbg.model.events import Looked, ThreadAsleep
+
 from .markup import text
 from .rows import Arrow, Column, Row
+from .story import Happened
 
 _DASHES = {"command": "6 3", "report": "2 3"}
 """Written into pictures, too, where no style could."""
 
+_APART = (-7, 9)
 _SHORT = 14  # characters of a label that fit between two columns
 
 
@@ -63,16 +67,21 @@ class Lanes:
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------
     def _arrows(self, row: Row) -> Iterator[str]:
-        for arrow in row.arrows:
+        for number, arrow in enumerate(row.arrows):
             start, end = self._places.get(arrow.start), self._places.get(arrow.end)
             if start is None:
                 continue
+            drawn = ""
             if arrow.kind == "refused" and end is None:
-                yield from self._cross(arrow, start, start + 0.35)
+                drawn = "".join(self._cross(arrow, start, start + 0.35))
             elif end is not None and end != start:
-                yield from self._arrow(arrow, start, end)
+                drawn = "".join(self._arrow(arrow, start, end))
+            # Two on one row may cover each other: one above the other.
+            yield f'<svg y="{_APART[number % 2]}" class="o">{drawn}</svg>' if drawn and len(row.arrows) > 1 else drawn
         if row.lane in self._places and not row.arrows and row.text:
-            yield f'<svg x="{self.x(self._places[row.lane])}" class="o"><circle class="dot" r="4"/></svg>'
+            looked = isinstance(row.item, Happened) and isinstance(row.item.record.event, (Looked, ThreadAsleep))
+            sign = '<circle class="eye" r="6"/><circle class="dot" r="2.5"/>' if looked else '<circle class="dot" r="4"/>'
+            yield f'<svg x="{self.x(self._places[row.lane])}" class="o">{sign}</svg>'
 
     def _cross(self, arrow: Arrow, start: float, end: float) -> Iterator[str]:
         yield f'<line class="a refused" x1="{self.x(start)}" x2="{self.x(end)}"/>'

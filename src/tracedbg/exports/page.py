@@ -24,7 +24,7 @@ from .story import Answer, Command, Happened, LeftOut, Question, Revealed, Told
 from .timeline import MANY_ROWS, Timeline, timeline
 
 _LEGEND = (
-    ('<i class="k command"></i>', "a command: you tell a thread what to call"),
+    ('<i class="k command"></i>', "a command: you tell a thread what to call; or one thread of tracedbg tells another"),
     ('<i class="k request"></i>', "a request that reached its target"),
     ('<i class="k refused"></i>', "refused: ends in a cross, with the errno"),
     ('<i class="k report"></i>', "a stop or a death is reported to a wait queue"),
@@ -33,6 +33,7 @@ _LEGEND = (
     ('<i class="bx seen"></i>', "asleep on the queue: seen in /proc"),
     ('<i class="bx inf"></i>', "name with ?: in the call, not yet seen asleep"),
     ('<i class="bx call"></i>', "inside a call that has not returned"),
+    ('<i class="bx look"></i>', "a fact that was read in /proc or in registers"),
     ("<b>R t X</b> ", "the tracee runs (or sleeps), is stopped, is dead"),
 )
 _MOST_LINES = 12

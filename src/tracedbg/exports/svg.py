@@ -24,7 +24,7 @@ _STYLE = """
 .bg{fill:#fff}text{fill:#1b1f24;font:11px sans-serif}.g text{text-anchor:middle}.hn{font-weight:700;font-size:13px;text-anchor:middle}
 .ha{fill:#57616c;text-anchor:middle}.ti{font-size:18px;font-weight:700}.tm{fill:#57616c;font-family:monospace;text-anchor:end}
 .x{font:12px monospace}
-.err{fill:#b3261e}.life{stroke:#cfd6dd;stroke-width:2}.a{stroke-width:2;fill:none}.dot{fill:#57616c}
+.err{fill:#b3261e}.life{stroke:#cfd6dd;stroke-width:2}.a{stroke-width:2;fill:none}.dot{fill:#57616c}.eye{fill:#fff;stroke:#1b1f24;stroke-width:1.5}
 .command{stroke:#6b5ca5}.request{stroke:#0b5cab}.refused{stroke:#b3261e}.report{stroke:#8f5300}.wake{stroke:#17693a}.sleep{stroke:#57616c}
 .h.command{fill:#6b5ca5}.h.request{fill:#0b5cab}.h.report{fill:#8f5300}.h.wake{fill:#17693a}.h.sleep{fill:#57616c}
 text.t{stroke:none}text.refused{fill:#b3261e}text.request{fill:#0b5cab}text.wake{fill:#17693a}text.sleep{fill:#57616c}

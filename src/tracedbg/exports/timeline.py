@@ -29,8 +29,8 @@ _GAP = 50_000_000
 """Nanoseconds: events of one command come in bursts of less, people need more for the next."""
 _LONGEST_PATTERN = 8  # a step is four or five rows
 _REPEATS = 3  # from so many on they are folded
-# Told again by the return of the call and by the stop that follows.
-_LEFT_OUT = (ev.StatusReported, ev.RuleBroken, ev.LateNews)
+# Told by the call that follows, or told before.
+_LEFT_OUT = (ev.RuleBroken, ev.LateNews)
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ def timeline(recording: Recording) -> Timeline:
     Raises:
         BadArgument: there would be too many rows to open a page of.
     """
-    story = tell(recording)
+    story = tell(recording, looks=True)  # predictions are often decided by one
     rows = _Rows(recording)
     made = [(section, rows.of(section)) for section in story.sections]
     every = [row for _, each in made for row in each]
@@ -74,12 +74,14 @@ class _Rows:
         self.returned: dict[int, ev.Record] = {}
         self.asleep: set[int] = set()  # seqs of calls
         self.threads: dict[str, tuple[ev.LaneOpened, int]] = {}
+        self.first: dict[int, str] = {}  # pid -> the lane that its queue is named by
         self.names: dict[int, str] = {}  # tid -> column
         self.met: dict[int, str] = {}
         self.kept: dict[int, ev.StateKept] = {}
         self.asked: dict[int, str] = {}  # seq of a line -> who was asked
         self.own = 0
         self._last = 0
+        self._looked = False  # since the last command
         self._fold(recording.records)
 
     def _fold(self, records: Sequence[ev.Record]) -> None:
@@ -100,6 +102,7 @@ class _Rows:
     def _note(self, record: ev.Record, event: ev.Event | ev.UnknownEvent) -> None:
         if isinstance(event, ev.LaneOpened):
             self.threads[record.lane] = (event, record.tid)
+            self.first.setdefault(event.pid, record.lane)
             if event.role is not Role.SCREEN:
                 self.names[record.tid] = record.lane
             if event.role in (Role.REPL, Role.TRACER):
@@ -131,7 +134,9 @@ class _Rows:
     def queue(self, lane: str) -> str:
         """Key of the wait queue of a lane's process: all of its threads share it (wait_chldexit of the signal_struct)."""
         opened = self.threads.get(lane)
-        return f"q:{'tracedbg' if opened is None or opened[0].pid == self.own else lane}"
+        if opened is None or opened[0].pid == self.own:
+            return "q:tracedbg"
+        return f"q:{self.first[opened[0].pid]}"
 
     # --- rows -----------------------------------------------------------------------------------------------------------------
     def of(self, section: Section) -> list[Row]:
@@ -163,13 +168,15 @@ class _Rows:
             return self._happened(item)
         if isinstance(item, Answer):
             command = item.command
-            # What was expected is told beside the row that met it.
-            if (command.asserts and not command.error) or not (command.answer or command.error):
+            # What was expected is told beside the row that met it, and what was read in /proc in rows of its own.
+            told = command.error or (command.answer and not command.asserts and not self._looked)
+            if not told:
                 return None
             return Row(before, item.t, item, "repl", "", self._at(before))
         if isinstance(item, Command):
             if item.asserts and item.ended and not item.error:
                 return None
+            self._looked = False
             words = item.text.split()
             to = words[1] if len(words) > 2 and words[0] == "on" and words[1] in self.threads else self.asked.get(item.seq, "")
             arrows = (Arrow("command", "repl", to),) if to in self.threads and to != "repl" else ()
@@ -185,6 +192,7 @@ class _Rows:
         record, event = item.record, item.record.event
         if isinstance(event, _LEFT_OUT):
             return None
+        self._looked = self._looked or isinstance(event, ev.Looked)
         look = self._at(record.seq)
         text = str(item.text)
         row = Row(record.seq, record.t, item, record.lane, text, look, expected=self.met.get(record.seq, ""))
@@ -194,6 +202,11 @@ class _Rows:
             if _polls(event) or (soon and record.seq not in self.asleep):
                 return None  # it did not sleep: one row tells it
             row.arrows = (Arrow("sleep", record.lane, self.queue(record.lane), "waits"),)
+        elif isinstance(event, ev.StatusReported) and event.taken_by in self.threads and event.taken_by != record.lane:
+            row.arrows = (Arrow("command", event.taken_by, record.lane, "told"),)
+        elif isinstance(event, ev.ThreadWoken):
+            label = f"in vain {event.in_vain}x" if event.in_vain else f"woken {event.woken}x"
+            row.arrows = (Arrow("wake", self.queue(record.lane), record.lane, label),)
         elif isinstance(event, ev.CallReturned):
             entered = self.entered.get(record.of)
             if entered is not None:
