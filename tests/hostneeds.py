@@ -86,6 +86,17 @@ def _chromium() -> str:
     return f"{', '.join(lacks)}: not installed (extra `browser`)" if lacks else ""
 
 
+def _pictures() -> str:
+    from tracedbg.exports.pictures import check  # late: few tests ask
+    from tracedbg.model.errors import NotHere
+
+    try:
+        check()
+    except NotHere as error:
+        return f"{error.what} ({error.todo})"
+    return ""
+
+
 def _dev_extra() -> str:
     return "" if importlib.util.find_spec("importlinter") else "import-linter is not installed (extra `dev`)"
 
@@ -103,6 +114,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "tracefs": _tracefs,
     "landlock": _landlock,
     "chromium": _chromium,
+    "pictures": _pictures,
     "dev-extra": _dev_extra,
     "root": lambda: "" if os.geteuid() == 0 else f"needs root, and this run has uid {os.geteuid()}",
     "ordinary-user": lambda: "" if os.geteuid() else "needs an ordinary user, and this run is root's",

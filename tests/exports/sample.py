@@ -59,5 +59,5 @@ def as_file(one: Recording) -> bytes:
 
 def goldens() -> dict[str, str]:
     """Every form of it that is text, by the name of its file; a lesson's walkthrough is its page."""
-    forms = (name for name, form in FORMS.items() if form.kind is not Kind.BYTES and name not in LESSONS_HAVE_IT)
+    forms = (name for name, form in FORMS.items() if form.kind in (Kind.TEXT, Kind.FILES) and name not in LESSONS_HAVE_IT)
     return {f"{name}.txt": text_of(name, recording()) for name in forms}

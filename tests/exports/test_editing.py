@@ -21,7 +21,7 @@ from tracedbg.model import events as ev
 from tracedbg.model.errors import BadArgument, NotFound
 from tracedbg.model.ids import Role, Source
 
-READ = tuple(name for name, form in FORMS.items() if form.kind is not Kind.BYTES)
+READ = tuple(name for name, form in FORMS.items() if form.kind in (Kind.TEXT, Kind.FILES))
 SLOT = ("ptrace", ("PTRACE_CONT", 4242, 0, 0))
 
 TWO_STEPS: tuple[tuple[int, str, ev.Event, int], ...] = (

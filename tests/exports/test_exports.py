@@ -31,7 +31,7 @@ from tracedbg.model.events import CommandFinished
 from tracedbg.session.session import Session
 from tracedbg.walk.reading import parse
 
-READ = tuple(name for name, form in FORMS.items() if form.kind is not Kind.BYTES and name not in LESSONS_HAVE_IT)
+READ = tuple(name for name, form in FORMS.items() if form.kind in (Kind.TEXT, Kind.FILES) and name not in LESSONS_HAVE_IT)
 """The forms that are for reading: of any recording."""
 
 HOSTILE = "\x1b]0;own\x07\x1b[2J\x9b31m\u202e</script><script>alert(1)</script>\r```\n# x [a](javascript:alert(1)) ![p](http://x/y)"
@@ -161,7 +161,7 @@ def test_the_ending_of_the_output_chooses_the_form(file, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--to", "\x1bm"], "there is no form .x1bm; the forms are html, fragment, svg, markdown, cast"),
+        (["--to", "\x1bm"], "there is no form .x1bm; the forms are html, fragment, svg, png, markdown, cast"),
         ([], "which form is wanted"),
         (["-o", "one.xyz"], "which form is wanted"),
         (["--to", "markdown", "--columns", "80"], "form markdown has no --columns; those that have it: cast, cast-v3"),

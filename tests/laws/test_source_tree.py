@@ -53,6 +53,8 @@ OUTSIDE: dict[str, set[str]] = {
     "rich": {"render", "exports"},
     "prompt_toolkit": {"ui"},
     "markdown_it": {"exports", "render", "walk"},
+    "PIL": {"exports"},
+    "resvg_py": {"exports"},
 }
 
 

@@ -117,9 +117,9 @@ def _those_with(key: str) -> str:
 
 def _check_output(file: str, output: str, name: str, form: Form, one: bool) -> None:
     """Before the work, what would make it useless."""
-    if form.kind is Kind.FILES and not output and not one:
+    if form.kind in (Kind.FILES, Kind.PICTURES) and not output and not one:
         raise BadArgument(f"the form {name} makes several files", "name a directory with -o, or one section with --section")
-    if form.kind is Kind.BYTES and not output and sys.stdout.isatty():
+    if form.kind in (Kind.BYTES, Kind.PICTURES) and not output and sys.stdout.isatty():
         raise BadArgument(f"the form {name} is no text, a terminal cannot show it", "name a file with -o")
     if output and os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
         raise BadArgument(f"{visible(output)} is the recording itself", "name another file with -o")
@@ -127,6 +127,8 @@ def _check_output(file: str, output: str, name: str, form: Form, one: bool) -> N
 
 def _deliver(out: Made, output: str, one: bool) -> None:
     if not isinstance(out, str | bytes):
+        if not output and len(out) != 1:
+            raise BadArgument(f"that are {len(out)} files", "name a directory with -o")
         if not one or os.path.isdir(output) or len(out) != 1:
             save_all(output, out)
             return

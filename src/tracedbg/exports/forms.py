@@ -29,6 +29,8 @@ class Kind(enum.Enum):
     """Not to a terminal."""
     FILES = "files"
     """Into a directory; with ``--section`` it is one file."""
+    PICTURES = "pictures"
+    """Like files, and no text."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -38,11 +40,13 @@ class Options(msgspec.Struct, frozen=True):
         columns: of the terminal that is imitated.
         rows: of it.
         section: slug or number of the only section that is wanted, empty for all.
+        theme: ``light`` or ``dark``, empty for light.
     """
 
     columns: int = 100
     rows: int = 30
     section: str = ""
+    theme: str = ""
 
 
 class Option(NamedTuple):
@@ -65,6 +69,7 @@ OPTIONS: dict[str, Option] = {
     "columns": Option("N", "width of the terminal", 20, 500),
     "rows": Option("N", "height of the terminal", 5, 200),
     "section": Option("SECTION", "only this one, by its number or slug"),
+    "theme": Option("THEME", "light or dark"),
 }
 
 
@@ -133,17 +138,25 @@ def _fragment(recording: Recording, _options: Options) -> str:
     return fragment(recording)
 
 
-def _svg(recording: Recording, options: Options) -> Mapping[str, str | bytes]:
+def _svg(recording: Recording, options: Options) -> Mapping[str, str]:
+    return {f"{name}.svg": picture for name, picture in _drawings(recording, options.section).items()}
+
+
+def _png(recording: Recording, options: Options) -> Mapping[str, bytes]:
+    from .pictures import pictures
+
+    return pictures(_drawings(recording, options.section), options.theme)
+
+
+def _drawings(recording: Recording, wanted: str) -> Mapping[str, str]:
     from .svg import sections
 
-    wanted = options.section
-    pictures = {f"{name}.svg": picture for name, picture in sections(recording)}
+    pictures = dict(sections(recording))
     if not wanted:
         return pictures
-    kept = {name: picture for name, picture in pictures.items() if wanted in (name[:-4].split("-", 1)[1], str(int(name.split("-")[0])))}
+    kept = {name: picture for name, picture in pictures.items() if wanted in (name.split("-", 1)[1], str(int(name.split("-")[0])))}
     if not kept:
-        names = ", ".join(name.removesuffix(".svg") for name in pictures)
-        raise NotFound(f"there is no picture of a section {visible(wanted)}", f"sections with events are {names or 'none'}")
+        raise NotFound(f"there is no picture of a section {visible(wanted)}", f"sections with events are {', '.join(pictures) or 'none'}")
     return kept
 
 
@@ -153,6 +166,7 @@ FORMS: dict[str, Form] = {
     "html": Form(_html, "a timeline to step through: one page that needs nothing else", ".html"),
     "fragment": Form(_fragment, "the same to put into a page of your own: no script, no ids", ".html"),
     "svg": Form(_svg, "a picture of each section", ".svg", Kind.FILES, takes=("section",)),
+    "png": Form(_png, "slides, 16:9, of each section: needs the extra `pictures`", ".png", Kind.PICTURES, takes=("section", "theme")),
     "markdown": Form(_markdown, "a page: text, questions, commands and the log", ".md"),
     "cast": Form(_cast(2), "an asciicast, version 2: for asciinema and its players, a marker for each section", ".cast", takes=_TERMINAL),
     "cast-v3": Form(_cast(3), "the same, version 3", ".cast", takes=_TERMINAL),

@@ -15,8 +15,10 @@ from .rows import Part, Row
 from .story import Answer, Command, Happened
 from .timeline import timeline
 
-_LANE, _ROW, _HEAD, _WORDS, _TIME = 96, 36, 78, 620, 84
-"""Pixels: width of a lane, height of a row and of the head, width of the text and of the time."""
+HEAD, ROW = 78, 36
+"""Pixels: height of the names above the lanes, and of each row below."""
+_LANE, _WORDS, _TIME = 96, 620, 84
+"""Pixels: width of a lane, of the text and of the time."""
 _FITS = 84
 """Characters of a line of text, 7 pixels each at most."""
 
@@ -63,7 +65,7 @@ def _picture(part: Part, title: str) -> str:
     lanes = Lanes(part.columns)
     across = max(1, len(part.columns)) * _LANE
     rows = [row for row in part.rows if isinstance(row.item, Happened | Command | Answer)]
-    width, height = across + _TIME + _WORDS, _HEAD + _ROW * len(rows) + 16
+    width, height = across + _TIME + _WORDS, HEAD + ROW * len(rows) + 16
     heading = f"{part.section.number}. {part.section.heading}" if part.section.number else title
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">',
@@ -80,14 +82,14 @@ def _heads(part: Part, height: int) -> Iterator[str]:
         x = _LANE * number + _LANE // 2
         yield f'<text class="hn" x="{x}" y="54">{text(column.name[:13])}</text>'
         yield f'<text class="ha" x="{x}" y="69">{text(column.about[:17])}</text>'
-        yield f'<line class="life" x1="{x}" x2="{x}" y1="{_HEAD}" y2="{height - 16}"/>'
+        yield f'<line class="life" x1="{x}" x2="{x}" y1="{HEAD}" y2="{height - 16}"/>'
 
 
 def _row(row: Row, number: int, lanes: Lanes, across: int) -> str:
-    y = _HEAD + _ROW * number
+    y = HEAD + ROW * number
     kind = " err" if any(arrow.kind == "refused" for arrow in row.arrows) else ""
     return (
-        f'<svg class="g" y="{y}" width="{across}" height="{_ROW}" overflow="hidden">{lanes.row(row)}</svg>'
+        f'<svg class="g" y="{y}" width="{across}" height="{ROW}" overflow="hidden">{lanes.row(row)}</svg>'
         f'<text class="tm" x="{across + _TIME - 14}" y="{y + 22}">{milliseconds(row.t)}</text>'
         f'<text class="x{kind}" x="{across + _TIME}" y="{y + 22}">{text(_cut(_words(row)))}</text>'
     )
