@@ -197,8 +197,7 @@ def _said(row: Row) -> str:
     if row.folded:
         return f"<em>the same {row.folded} more times: {text(row.lane)} {text(row.text)}</em>"
     if isinstance(item, Command):
-        failed = "" if item.ended else " <small>(no answer came)</small>"
-        return f"you: <code>{text(item.text)}</code>{failed}"
+        return f"you: <code>{text(item.text)}</code>"
     if isinstance(item, Answer):
         return _answer(item.command)
     took = f" <small>{duration(row.took)}</small>" if row.took else ""
