@@ -13,6 +13,7 @@ from typing import Protocol
 from tracedbg.model.events import Detail, Record, SessionEnded
 
 from .codec import encode, header
+from .ownership import hand_back
 
 FILE_LIMIT = 256 << 20
 """Bytes after which a recording ends with a last line that says so."""
@@ -57,7 +58,10 @@ class FileSink:
     detail = Detail.DESK
 
     def __init__(self, path: str, meta: dict[str, object], limit: int = FILE_LIMIT, home: str = "") -> None:
+        new = not os.path.exists(path)
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if new:
+            hand_back(self._fd, os.path.dirname(path))
         self._left = limit
         # As JSON has it; of a home in / nothing could be told apart.
         self._home = json.dumps(home)[1:-1].encode() if len(home) > 1 and home.startswith("/") else b""

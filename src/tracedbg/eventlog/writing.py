@@ -19,6 +19,7 @@ from tracedbg.model.ids import Source
 from tracedbg.model.text import visible
 
 from .codec import encode, header
+from .ownership import caller, hand_back
 
 FILE_LIMIT = 256 << 20
 """Bytes after which a recording ends with a last line that says so."""
@@ -48,7 +49,9 @@ def open_file(path: str, *, force: bool) -> int:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     name = visible(path)
     try:
-        return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        hand_back(fd, os.path.dirname(path))
+        return fd
     except FileExistsError:
         pass
     except OSError as error:
@@ -59,7 +62,7 @@ def open_file(path: str, *, force: bool) -> int:
     except OSError as error:
         raise BadArgument(f"{name} exists and cannot be replaced: {error.strerror}", "name another file") from error
     about = os.fstat(fd)
-    ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
+    ours = stat.S_ISREG(about.st_mode) and about.st_uid in (os.geteuid(), caller())
     if not ours or (about.st_size and not force):
         os.close(fd)
         if not ours:

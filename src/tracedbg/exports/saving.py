@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 
+from tracedbg.eventlog.ownership import hand_back
 from tracedbg.model.errors import BadArgument
 from tracedbg.model.text import visible
 
@@ -50,6 +51,7 @@ def _beside(path: str, parts: Iterable[bytes], mode: int) -> None:
             file.writelines(parts)
             file.flush()
             os.fchmod(file.fileno(), mode)
+            hand_back(file.fileno(), os.path.dirname(path))
             os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
