@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from tests.exports.sample import recording
 from tests.exports.test_exports import EVIL
 from tests.exports.wellformed import harmless_page
 from tracedbg.eventlog.recordings import load
+from tracedbg.exports.drawing import Lanes
 from tracedbg.exports.page import fragment, page
+from tracedbg.exports.rows import Column, Look, Row
+from tracedbg.exports.story import Command
 from tracedbg.exports.timeline import MOST_ROWS, timeline
 from tracedbg.model import events as ev
 from tracedbg.model.errors import BadArgument
@@ -26,6 +30,15 @@ def test_a_sleeper_is_on_its_queue_and_how_that_is_known_is_told():
     assert rows[10].look.queues == {"q:tracedbg": (("w1", True),)}
     assert [(arrow.kind, arrow.label) for arrow in rows[16].arrows] == [("refused", "ESRCH")]
     assert (rows[16].took, rows[16].expected) == (30_000, "tracer ptrace = -1 ESRCH")
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, "w1 w2?"), (3, "w1 w2? w3?"), (12, "12 wait")])
+def test_sleepers_that_would_cover_each_other_are_counted(count, told):
+    columns = [Column("q:tracedbg", "queue", "wait queue", ""), *(Column(f"w{number}", "thread", "", "") for number in range(5))]
+    look = Look({"q:tracedbg": tuple((f"w{number}", number == 1) for number in range(1, count + 1))}, {}, ())
+    drawn = Lanes(columns).row(Row(1, 0, Command(1, 0, "x", "keyboard"), "", "", look))
+    assert re.findall(r'<text class="n"[^>]*>([^<]*)<', drawn) == [told]
+    assert drawn.count('class="z') == min(count, 4)
 
 
 def test_what_repeats_is_told_once_and_too_much_is_refused():

@@ -19,6 +19,8 @@ _DASHES = {"command": "6 3", "report": "2 3"}
 
 _APART = (-7, 9)
 _SHORT = 14  # characters of a label that fit between two columns
+_FITS = 80  # characters of all columns beside each other, in a page as wide as most are
+_BOXES = 4  # of one queue
 
 
 class Lanes:
@@ -59,11 +61,16 @@ class Lanes:
     def _queue(self, row: Row, key: str, x: str, number: int) -> Iterator[str]:
         sleepers = row.look.queues.get(key, ())
         yield f'<line class="q" x1="{x}" x2="{x}" y2="100%"/>'
-        width = 0.54 / max(1, len(sleepers))
-        for at, (lane, seen) in enumerate(sleepers[:4]):
+        shown = sleepers[:_BOXES]
+        width = 0.54 / max(1, len(shown))
+        for at, (_, seen) in enumerate(shown):
             place = self.x(number - 0.27 + width * (at + 0.5))
-            yield f'<line class="z{len(sleepers[:4])} {"seen" if seen else "inf"}" x1="{place}" x2="{place}" y2="100%"/>'
-            yield f'<text class="n" x="{place}" y="50%" dy="14">{text(lane[:6])}{"" if seen else "?"}</text>'
+            yield f'<line class="z{len(shown)} {"seen" if seen else "inf"}" x1="{place}" x2="{place}" y2="100%"/>'
+        if sleepers:
+            names = " ".join(f"{lane[:6]}{'' if seen else '?'}" for lane, seen in sleepers)
+            # Names that cover each other name nobody; the line of the marked row names all.
+            fits = len(sleepers) == 1 or len(names) * len(self.columns) <= _FITS
+            yield f'<text class="n" x="{x}" y="50%" dy="14">{text(names) if fits else f"{len(sleepers)} wait"}</text>'
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------
     def _arrows(self, row: Row) -> Iterator[str]:
