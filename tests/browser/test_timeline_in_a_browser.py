@@ -14,6 +14,7 @@ from tests.exports.test_exports import EVIL
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.exports.page import fragment, page
 from tracedbg.exports.story import Question, tell
+from tracedbg.walk import shipped
 from tracedbg.walk.shipped import recording_of
 
 if TYPE_CHECKING:
@@ -168,3 +169,26 @@ def test_nothing_hostile_runs_and_two_fragments_share_a_page(browser: Browser, p
         assert visited.locator("nav").evaluate("(one) => getComputedStyle(one).position") == "static"
         assert visited.locator(".tdbg [id], .tdbg script").count() == 0
         assert hidden_text(visited, ".tdbg ol.rows > li") == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lesson", [shipped.name_of(each) for each in shipped.lessons()])
+def test_every_lesson_is_gone_through_to_its_end(browser: Browser, lesson: str, tmp_path: Path) -> None:
+    kept = recording_of(lesson)
+    assert kept is not None
+    recording = load(str(kept))
+    file = tmp_path / f"{lesson}.html"
+    file.write_text(page(recording), encoding="utf-8")
+    with browser.visit(file) as visited:
+        for question in asked(recording):
+            visited.keyboard.press("End")
+            assert place(visited) == f"r{question.seq}"
+            visited.locator(f"#r{question.seq} button").first.click()
+        visited.keyboard.press("End")
+        assert hidden_text(visited, "ol.rows > li, section > h2") == []
+        number, count = visited.locator("#pos").inner_text().split(" / ")
+        assert number == count
+        assert violations(visited) == []
+        visited.set_viewport_size({"width": PHONE, "height": 800})
+        assert wider_than_the_window(visited) == []
