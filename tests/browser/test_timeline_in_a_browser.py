@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.visiting import PHONE, Browser, hidden_text, violations, wider_than_the_window
+from tests.exports.sample import recording
 from tests.exports.test_exports import EVIL
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.exports.page import fragment, page
@@ -134,7 +135,6 @@ def test_a_timeline_is_stepped_through_asked_and_read(browser: Browser, path: Pa
         for look in FIVE.values():
             look(page)
             page.keyboard.press("Escape")
-        assert violations(page) == []
         page.set_viewport_size({"width": PHONE, "height": 800})
         assert wider_than_the_window(page) == []
         page.emulate_media(media="print")
@@ -144,6 +144,13 @@ def test_a_timeline_is_stepped_through_asked_and_read(browser: Browser, path: Pa
 
 def test_the_five_questions_are_those_that_the_docs_answer() -> None:
     assert re.findall(r"^### (.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE) == list(FIVE)
+
+
+def test_it_can_be_read_aloud_in_both_themes(browser: Browser, path: Path) -> None:
+    small = path.with_name("sample.html")  # of everything a little; the long test has every lesson
+    small.write_text(page(recording()), encoding="utf-8")
+    with browser.visit(small) as visited:
+        assert violations(visited) == []
 
 
 def test_without_scripts_everything_is_there(browser: Browser, path: Path) -> None:
@@ -177,11 +184,11 @@ def test_nothing_hostile_runs_and_two_fragments_share_a_page(browser: Browser, p
 def test_every_lesson_is_gone_through_to_its_end(browser: Browser, lesson: str, tmp_path: Path) -> None:
     kept = recording_of(lesson)
     assert kept is not None
-    recording = load(str(kept))
+    played = load(str(kept))
     file = tmp_path / f"{lesson}.html"
-    file.write_text(page(recording), encoding="utf-8")
+    file.write_text(page(played), encoding="utf-8")
     with browser.visit(file) as visited:
-        for question in asked(recording):
+        for question in asked(played):
             visited.keyboard.press("End")
             assert place(visited) == f"r{question.seq}"
             visited.locator(f"#r{question.seq} button").first.click()

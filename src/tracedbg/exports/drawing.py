@@ -53,7 +53,7 @@ class Lanes:
                 continue
             letter = row.look.tasks.get(column.key)
             if letter is not None:
-                yield f'<line class="b s{letter}" x1="{x}" x2="{x}" y2="100%"/>'
+                yield f'<line class="b s{"N" if letter == "?" else letter}" x1="{x}" x2="{x}" y2="100%"/>'
                 yield f'<text class="n" x="{x}" y="50%" dy="14">{letter}</text>'
             elif column.key in row.look.calls:
                 yield f'<line class="c" x1="{x}" x2="{x}" y2="100%"/>'

@@ -31,10 +31,10 @@ _LEGEND = (
     ('<i class="k wake"></i>', "a wait call takes a report and returns"),
     ('<i class="k sleep"></i>', "a wait call goes to its queue"),
     ('<i class="bx seen"></i>', "asleep on the queue: seen in /proc"),
-    ('<i class="bx inf"></i>', "name with ?: in the call, not yet seen asleep"),
+    ('<i class="bx inf"></i>', "a name with a question mark: inside the call, not yet seen asleep"),
     ('<i class="bx call"></i>', "inside a call that has not returned"),
     ('<i class="bx look"></i>', "a fact that was read in /proc or in registers"),
-    ("<b>R t X</b> ", "the tracee runs (or sleeps), is stopped, is dead"),
+    ("<b>R t X ?</b> ", "the tracee runs (or sleeps), is stopped, is dead; nothing was told of it yet"),
 )
 _MOST_LINES = 12
 
@@ -148,7 +148,7 @@ def _parts(made: Timeline, prefix: str) -> Iterator[str]:
         tag = "h2" if prefix else "h3"
         yield f"<section>{f'<{tag}>{heading}</{tag}>' if part.section.number else ''}"
         if part.others:
-            yield f'<p class="meta">Not drawn, only told: {text(", ".join(part.others))}.</p>'
+            yield f'<p class="meta">Not drawn, only told: {text(", ".join("you" if each == "repl" else each for each in part.others))}.</p>'
         yield '<ol class="rows">'
         yield from _rows(part, made, prefix)
         yield "</ol></section>"

@@ -33,7 +33,7 @@ class Look(msgspec.Struct, frozen=True):
 
     Args:
         queues: key of a queue -> its sleepers in the order of their coming: lane, and whether it was seen asleep.
-        tasks: key of a column -> state letter, as /proc/PID/stat has it.
+        tasks: key of a column -> state letter, as /proc/PID/stat has it; ``?`` until something was told of it.
         calls: lanes inside a call that has not returned.
     """
 
@@ -43,7 +43,7 @@ class Look(msgspec.Struct, frozen=True):
 
     def words(self) -> str:
         """In one line."""
-        states = {"R": "running", "t": "stopped", "X": "dead"}
+        states = {"R": "running", "t": "stopped", "X": "dead", "?": "traced, nothing told yet"}
         parts = [f"{name} {states[letter]}" for name, letter in self.tasks.items()]
         for key, sleepers in self.queues.items():
             if sleepers:

@@ -30,14 +30,14 @@ _STYLE = """
 .command{stroke:#6b5ca5}.request{stroke:#0b5cab}.refused{stroke:#b3261e}.report{stroke:#8f5300}.wake{stroke:#17693a}.sleep{stroke:#57616c}
 .h.command{fill:#6b5ca5}.h.request{fill:#0b5cab}.h.report{fill:#8f5300}.h.wake{fill:#17693a}.h.sleep{fill:#57616c}
 text.t{stroke:none}text.refused{fill:#b3261e}text.request{fill:#0b5cab}text.wake{fill:#17693a}text.sleep{fill:#57616c}
-.b{stroke-width:18}.sR{stroke:#a6dcb9}.st{stroke:#f6b9af}.sX{stroke:#b4bbc3}.c{stroke:#57616c;stroke-width:8}.q{stroke:#e9eef3;stroke-width:66}
+.b{stroke-width:18}.sR{stroke:#a6dcb9}.st{stroke:#f6b9af}.sX{stroke:#b4bbc3}.sN{stroke:#e9eef3}.c{stroke:#57616c;stroke-width:8}.q{stroke:#e9eef3;stroke-width:66}
 .seen{stroke:#f0b93a}.inf{stroke:#f9e6b3}line.inf{stroke-dasharray:4 2}
 .z1{stroke-width:66}.z2{stroke-width:33}.z3{stroke-width:22}.z4{stroke-width:16}
 @media(prefers-color-scheme:dark){.bg{fill:#14171a}text{fill:#e6e9ec}.ha,.tm{fill:#a7b1bb}.err{fill:#ff938a}.life{stroke:#414a53}
 .command{stroke:#b9a7ff}.request{stroke:#7dbbff}.refused{stroke:#ff938a}.report{stroke:#f0b35c}.wake{stroke:#7cdba0}.sleep{stroke:#a7b1bb}
 .h.command{fill:#b9a7ff}.h.request{fill:#7dbbff}.h.report{fill:#f0b35c}.h.wake{fill:#7cdba0}.h.sleep{fill:#a7b1bb}
 text.refused{fill:#ff938a}text.request{fill:#7dbbff}text.wake{fill:#7cdba0}text.sleep{fill:#a7b1bb}
-.sR{stroke:#1f5a37}.st{stroke:#83352c}.sX{stroke:#59616a}.q{stroke:#242b32}.seen{stroke:#7a5b06}.inf{stroke:#453a14}}
+.sR{stroke:#1f5a37}.st{stroke:#83352c}.sX{stroke:#59616a}.sN{stroke:#242b32}.q{stroke:#242b32}.seen{stroke:#7a5b06}.inf{stroke:#453a14}}
 """.strip()
 
 
@@ -51,7 +51,8 @@ def sections(recording: Recording) -> list[tuple[str, str]]:
         BadArgument: there would be too many rows.
     """
     made = timeline(recording)
-    drawn = [part for part in made.parts if any(isinstance(row.item, Happened) for row in part.rows)]
+    # Of a recording in which nothing happened there is one picture, which says so by its emptiness.
+    drawn = [part for part in made.parts if any(isinstance(row.item, Happened) for row in part.rows)] or made.parts[:1]
     return [(f"{part.section.number:02}-{_name(part)}", _picture(part, recording.title)) for part in drawn]
 
 

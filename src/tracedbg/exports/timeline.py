@@ -19,7 +19,7 @@ from tracedbg.render.lines import WAIT_CALLS
 
 from .columns import columns
 from .rows import Arrow, Look, Part, Row
-from .situation import Situation, Under
+from .situation import Situation, Task, Under
 from .story import Answer, Command, Happened, Item, Question, Revealed, Section, Told, tell
 
 MANY_ROWS, MOST_ROWS = 2_000, 10_000
@@ -128,7 +128,7 @@ class _Rows:
                 queues[key] = (*queues.get(key, ()), (lane, under.asleep is not None))
         letters = {}
         for tid, task in now.tasks.items():
-            letters[self.names.get(tid, str(tid))] = "X" if task.ended else "t" if task.words.startswith("stopped") else "R"
+            letters[self.names.get(tid, str(tid))] = _letter(task)
         return Look(queues, letters, tuple(lane for lane, under in now.calls.items() if _long(under)))
 
     def queue(self, lane: str) -> str:
@@ -226,7 +226,11 @@ class _Rows:
         place = 1 if event.name in ("ptrace", "tgkill") else 0
         target = event.args[place] if len(event.args) > place and event.name in _AIMED else 0
         to = self.names.get(target, "") if isinstance(target, int) else ""
-        label = event.name if event.name != "ptrace" else str(event.args[0]).removeprefix("PTRACE_")
+        label = event.name
+        if event.name == "ptrace" and event.args:
+            label = str(event.args[0]).removeprefix("PTRACE_")
+        elif event.name in _AIMED and len(event.args) > place + 1:
+            label = str(event.args[place + 1])  # the signal
         if event.errno:
             return (Arrow("refused", lane, to if to != lane else "", event.errno),)
         if event.name in ("fork", "vfork", "clone") and event.ret:
@@ -237,6 +241,13 @@ class _Rows:
 _CHANGES = (ev.ThreadAsleep, ev.CallEntered, ev.CallReturned, ev.TraceeBorn, ev.TraceeStopped, ev.TraceePaused, ev.TraceeResumed,
             ev.TraceeGone, ev.LaneClosed)  # fmt: skip
 _AIMED = ("ptrace", "kill", "tkill", "tgkill", "sigqueueinfo")
+
+
+def _letter(task: Task) -> str:
+    if task.ended:
+        return "X"
+    # Of one that was only born, nobody has told yet whether it has stopped.
+    return "t" if task.words.startswith("stopped") else "?" if task.words.startswith("traced") else "R"
 
 
 def _long(under: Under) -> bool:
