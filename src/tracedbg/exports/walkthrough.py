@@ -24,11 +24,13 @@ from tracedbg.model.events import (
     Looked,
     ProgramOutput,
     Record,
+    StatusReported,
     StepReached,
     TextTold,
     ThreadAsleep,
     TraceeBorn,
     TraceeGone,
+    TraceeResumed,
     TraceeStopped,
 )
 from tracedbg.model.ids import Role
@@ -40,6 +42,8 @@ from .transcript import fenced, plain
 
 _TYPED = ("", "do as was typed")
 """Purposes of calls that the tracer thread makes because somebody asked for just that."""
+
+_RESUMING = (("PTRACE_CONT",), ("PTRACE_SINGLESTEP",), ("PTRACE_SYSCALL",))
 
 _LEFT_OUT = frozenset({"quit", "q", "exit", "help", "h", "log", "why", "hint", "more", "lesson", "record"})
 """Commands about the session itself."""
@@ -157,6 +161,9 @@ class _Maker:
         self._actors: list[str] = []  # of the last command that was no expectation
         self._asleep: dict[int, int] = {}  # seq of a call -> seq of the record that saw it sleep
         self._made: dict[int, tuple[Typed, str]] = {}  # seq of the record -> expectation that it led to
+        self._told: set[int] = set()  # seqs of answers to calls that were typed
+        self._taken: dict[int, bool] = {}  # tid -> its last status was such an answer
+        self._bare: set[int] = set()  # pids of programs that were launched, and that the debugger has not moved
 
     def take(self, record: Record) -> None:
         """The next record, by time."""
@@ -196,6 +203,8 @@ class _Maker:
         event, lane = record.event, record.lane
         if isinstance(event, CallEntered):
             self._calls[record.seq] = record
+            if event.args[:1] in _RESUMING and event.purpose not in _TYPED:
+                self._bare.clear()
             if lane in self._lab and event.name in WAIT_CALLS:
                 self._waits.setdefault((event.name, event.args), {})[record.seq] = record
         elif isinstance(event, CallReturned):
@@ -210,6 +219,7 @@ class _Maker:
                 self._names = {number: name for number, name in self._names.items() if name != "$tracee"}
                 self._names[str(event.ret)] = "$tracee"
             if lane in self._lab or (lane == "tracer" and purpose in _TYPED):
+                self._told.add(record.seq)
                 self._expect(record, self._alike(record, event))
         elif isinstance(event, ThreadAsleep):
             # Later it may be a matter of luck: between two commands a sleeper can be woken before anybody has seen it sleep.
@@ -220,8 +230,27 @@ class _Maker:
             facts = [(name, value) for name, value in event.fields if name in _LASTING or (name == "state" and value in _STANDING)]
             if facts:
                 self._expect(record, lane, " ".join(["look", *(f"{name} {value}" for name, value in facts)]))
-        elif isinstance(event, (TraceeStopped, TraceeGone, ProgramOutput)) and self._under_policy():
-            self._expect(record, lane)
+        else:
+            self._news(record)
+
+    def _news(self, record: Record) -> None:
+        """What the program does is news of the debugger's own waiters: a stop that a typed wait has answered has a line already.
+
+        Not the line that was typed last decides that, but who took the status: the tracer may come to it when the next line is there.
+        """
+        event = record.event
+        if isinstance(event, StatusReported):
+            self._taken[event.target] = record.of in self._told
+        elif isinstance(event, TraceeResumed):
+            self._taken.pop(record.tid, None)
+        elif isinstance(event, TraceeBorn):
+            if event.how == "launched" and self._by_hand():
+                self._bare.add(event.pid)
+        elif isinstance(event, (TraceeStopped, TraceeGone)):
+            if not self._taken.pop(record.tid, self._by_hand()):
+                self._expect(record, record.lane)
+        elif isinstance(event, ProgramOutput) and not self._bare and not self._by_hand():
+            self._expect(record, record.lane)
 
     def _drop(self, seq: int) -> None:
         """No expectation for this record."""
@@ -229,9 +258,9 @@ class _Maker:
         if typed is not None:
             typed.expected.remove(line)
 
-    def _under_policy(self) -> bool:
-        """What the program does is news of the debugger's own waiters, not of a wait that was typed: that has a line already."""
-        return bool(self.typed) and _first(self.typed[-1].text) not in ("on", "launch", "thread", "puppet")
+    def _by_hand(self) -> bool:
+        """The line typed last asks a thread or a puppet to do something, not the debugger."""
+        return not self.typed or _first(self.typed[-1].text) in ("on", "launch", "thread", "puppet")
 
     def _alike(self, record: Record, event: CallReturned) -> str:
         """The lanes of which any might have been the one: who was in the same call, and who lost such a race before."""
