@@ -17,7 +17,7 @@ from tracedbg.commands.table import all_commands
 from tracedbg.eventlog.recordings import Recording, load
 from tracedbg.exports.walkthrough import Typed, captured
 from tracedbg.model.errors import NotHere, NotPermitted, UserError
-from tracedbg.model.events import CommandFinished, Detail, LineEntered, Record, StepReached
+from tracedbg.model.events import CallEntered, CommandFinished, Detail, LineEntered, Record, StepReached, TraceeResumed
 from tracedbg.model.text import visible
 from tracedbg.session.session import Session
 
@@ -118,6 +118,7 @@ class _Lines:
         self._runner = Runner(session, all_commands(), lambda: _WIDTH)
         self._typed = captured(recording.records)
         records = recording.records
+        self._begun = [(record.t, what) for record in records if (what := _begun(record))]
         self._lines = {record.seq: record for record in records if isinstance(record.event, LineEntered)}
         self._ends = {record.of: record for record in records if isinstance(record.event, CommandFinished)}
         self._steps = [record.t for record in records if isinstance(record.event, StepReached)]
@@ -143,7 +144,9 @@ class _Lines:
                 self.missing[line.seq] = f"it rests on '{missing}'"
                 continue
             self._await(line)
+            mark = self._session.log.last
             self._begin(line)
+            self._reach(line, self._typed[number + 1] if number + 1 < len(self._typed) else None, mark)
             self._settle(self._typed[number + 1] if number + 1 < len(self._typed) else None, line)
             self._ran += 1
             if line.seq in self.missing:
@@ -173,6 +176,24 @@ class _Lines:
         thread.start()
         self._under_way.append((line, thread))
 
+    def _reach(self, line: Typed, following: Typed | None, mark: int) -> None:
+        """Where a line was still under way when the next one was typed, let it come as far here: the next may depend on that.
+
+        `interrupt` needs a program that runs, and another thread's look at a sleeper needs one that has begun its call.
+        """
+        if following is None:
+            return
+        first, last = self._lines[line.seq].t, self._lines[following.seq].t
+        missing = {what for t, what in self._begun if first < t < last}
+        thread = self._under_way[-1][1]
+
+        def reached(record: Record) -> bool:
+            missing.discard(_begun(record))
+            return not missing or not thread.is_alive()
+
+        if missing:
+            self._session.log.until(reached, _PATIENCE_S, since=mark)
+
     def _settle(self, following: Typed | None, line: Typed) -> None:
         """Give what followed this line in the recording the time to follow here."""
         ended = self._ends.get(line.seq)
@@ -199,6 +220,13 @@ class _Lines:
         while thread.is_alive():
             self._session.interrupt(gently=interrupted)
             thread.join(_PATIENCE_S)
+
+
+def _begun(record: Record) -> str:
+    """What has begun with this record: a program's run, or a call of a lane; empty if nothing has."""
+    if isinstance(record.event, TraceeResumed):
+        return "running"
+    return f"{record.lane} {record.event.name}" if isinstance(record.event, CallEntered) and record.event.purpose == "" else ""
 
 
 def _absent(line: Typed, error: Exception) -> bool:
