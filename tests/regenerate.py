@@ -252,10 +252,11 @@ def with_diagram(page: str) -> str:
 _REPLAY = """\
 # Playing a recording again
 
-    tracedbg replay FILE [--speed X] [--idle SECONDS] [--from PLACE] [--paused] [--no-questions] [--log LEVEL]
+    tracedbg replay FILE [--speed X] [--idle SECONDS] [--from PLACE] [--paused] [--no-questions] [--log LEVEL] [--verify]
 
 plays what `tracedbg record` or `--events` has written, at a prompt like the live one, with the same keys (F1 help, F2 split, F3 hold).
-Nothing that was recorded is run: there is no program, no ptrace request and no thread that could make one. So it works where tracing is
+Nothing that was recorded is run, except with `--verify`, which plays nothing and runs the lines of the recording instead
+([RECORDING.md](RECORDING.md)): there is no program, no ptrace request and no thread that could make one. So it works where tracing is
 refused, and without the libraries for debug information.
 
 * Time runs as it did, `--speed` times as fast; no pause is longer than `--idle` (2 s). Space on an empty line, or Ctrl-C, pauses.
