@@ -102,7 +102,7 @@ def nested(text: str) -> list[dict[str, object]]:
     at: dict[object, object] = {}
     for event in trace:
         if event["ph"] in ("B", "E"):
-            assert event["ts"] >= at.get(event["tid"], 0.0)  # type: ignore[operator]
+            assert event["ts"] >= at.get(event["tid"], 0.0)  # type: ignore[operator]  # an event of a trace has a number there
             at[event["tid"]] = event["ts"]
         if event["ph"] == "B":
             open_.setdefault(event["tid"], []).append(event["name"])

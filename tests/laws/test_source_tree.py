@@ -234,7 +234,7 @@ MACHINE_PATHS = re.compile(rf"(?<![\w./-])/(?:{'|'.join(_FOLDERS)})(?![\w-])")
         ("see /" + "work/x", True),
         ('"/' + 'root/.cache"', True),
         ("/" + "home/somebody/x", True),
-        ("/proc/1/root/x", False),
+        ("/proc/1/" + "root/x", False),
         ("https://example.org/work/x", False),
         ("frame/work", False),
     ],

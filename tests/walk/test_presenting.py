@@ -36,7 +36,7 @@ DEADLINE_S = 20.0
 
 
 @pytest.fixture
-def recorded(recording: Path) -> RecordedPage:  # noqa: F811
+def recorded(recording: Path) -> RecordedPage:  # noqa: F811  # pytest hands the fixture in by its name
     return page_of(load(str(recording)))
 
 

@@ -66,7 +66,7 @@ def check() -> None:
     """
     try:
         import PIL.Image  # noqa: F401  # late, as few people make pictures
-        import resvg_py  # noqa: F401
+        import resvg_py  # noqa: F401  # likewise
     except ImportError as error:
         raise NotHere(f"pictures need a package that is not installed: {error}", "pip install 'tracedbg[pictures]'") from None
     if _drawn(_PROBE, 40).convert("L").getextrema() == (255, 255):

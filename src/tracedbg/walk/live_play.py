@@ -178,7 +178,7 @@ class LivePlay:
                 self._fail(epoch, str(error) if isinstance(error, TracedbgError) else f"internal error: {error!r}", ())
             self._changed()
             with self._turn:
-                self._turn.wait_for(lambda epoch=epoch: self._closing or self._epoch != epoch)  # type: ignore[misc]
+                self._turn.wait_for(lambda epoch=epoch: self._closing or self._epoch != epoch)  # type: ignore[misc]  # the default binds it
 
     def _play(self, epoch: int) -> None:
         with Session(detail=Detail.CALLS) as session:

@@ -157,7 +157,7 @@ def wrapped(line: StyledLine, width: int, indent: int = 0) -> list[StyledLine]:
                 pass  # it has room on the next row
             else:
                 row.append((style, Shown(word[:room])))
-                word = word[room:]  # noqa: PLW2901
+                word = word[room:]  # noqa: PLW2901  # what is left of it goes to the next row
             rows.append(tuple(row))
             row, room = [("plain", Shown(" " * indent))], width - indent
         if word:
