@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
-import hashlib
 from collections.abc import Iterator
 from importlib import resources
 
@@ -18,7 +17,7 @@ from tracedbg.eventlog.recordings import Recording
 from tracedbg.model.events import CallReturned, StateKept, ThreadAsleep
 
 from .drawing import Lanes
-from .markup import duration, inline, lines, milliseconds, prose, text
+from .markup import duration, inline, lines, milliseconds, policy, prose, text
 from .rows import Part, Row
 from .story import Answer, Command, Happened, LeftOut, Question, Revealed, Told
 from .timeline import MANY_ROWS, Timeline, timeline
@@ -51,12 +50,11 @@ def page(recording: Recording, home: str = "") -> str:
     """
     made = timeline(recording)
     style, script = _asset("page_style.css"), _asset("page.js")
-    policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     count = sum(isinstance(row.item, Happened | Command | Question) for part in made.parts for row in part.rows)
     return "\n".join([
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        policy(style, script),
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>{text(made.title)} - tracedbg</title>",
         f"<style>{style}</style></head>",
@@ -94,10 +92,6 @@ def _way_back(home: str) -> str:
 @functools.cache
 def _asset(name: str) -> str:
     return resources.files("tracedbg.exports").joinpath(name).read_text(encoding="utf-8").strip()
-
-
-def _digest(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")
 
 
 def _embedded(recording: Recording) -> str:

@@ -6,15 +6,12 @@ else puts text into the page.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-
+from tracedbg.exports import markup
 from tracedbg.model.text import visible
 
 from .catalogue import CHAPTERS, RULES
@@ -23,17 +20,10 @@ from .exhibits import OTHERS, Exhibit, Ruled, downloads
 
 _HERE = Path(__file__).resolve().parent
 _LEVELS = {"core": "", "deep": "goes deeper", "expert": "for experts"}
-# Only what stays on its line: no links, no pictures, no HTML; and no entities, which could bring back characters that `visible` took out.
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink", "html_inline", "entity"])
 
 
 def _text(text: str) -> str:
-    return html.escape(visible(" ".join(text.split())))
-
-
-def _inline(text: str) -> str:
-    """A line of Markdown."""
-    return str(_MARKDOWN.renderInline(visible(" ".join(text.split()))))
+    return markup.text(" ".join(text.split()))
 
 
 def _link(href: str, label: str) -> str:
@@ -51,13 +41,12 @@ def front_page(title: str, exhibits: Sequence[Exhibit], version: str, sizes: Map
         sizes: bytes of the files of the site, by path from its root.
     """
     style, script = (_HERE / "gallery.css").read_text(encoding="utf-8"), (_HERE / "gallery.js").read_text(encoding="utf-8")
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">',
+        markup.policy(style, script),
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{_text(title)}</title>",
         f"<style>{style}</style>",
@@ -76,10 +65,6 @@ def front_page(title: str, exhibits: Sequence[Exhibit], version: str, sizes: Map
         "</html>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _head(title: str, exhibits: Sequence[Exhibit]) -> Iterator[str]:
@@ -153,7 +138,7 @@ def _questions(exhibits: Sequence[Exhibit]) -> Iterator[str]:
         yield f"<h3>{_text(one.title)}</h3>"
         yield '<ul class="questions">'
         for question in one.questions:
-            yield f"<li>{_link(one.at(question.seq), _inline(question.text[:1].upper() + question.text[1:]))}</li>"
+            yield f"<li>{_link(one.at(question.seq), markup.inline(question.text[:1].upper() + question.text[1:]))}</li>"
         yield "</ul>"
     yield "</section>"
 
